@@ -42,6 +42,16 @@ struct Config {
   std::string volume_label = "STARLING";
   std::filesystem::path signing_key;         // PEM private key for SHA256SUMS.sig, or empty
   std::string hostname = "starling";         // prefix of node host names until a number is known
+
+  long source_date_epoch = 0;  // seconds; 0: $SOURCE_DATE_EPOCH, else the mirror's Release date
+  int cache_keep = 3;          // results kept per stage
+  int parallel_stages = 2;     // independent stages run at the same time, 1..16
 };
+
+// The profile's short name ("minimal"; the stem of a path): what artefact names are made of.
+std::string profile_name(const Config& config);
+// The flock key file this build uses: flock_key, or out_dir/flock.key. `build` makes the latter
+// before any stage is fingerprinted.
+std::filesystem::path flock_key_file(const Config& config);
 
 }  // namespace starling::builder

@@ -48,6 +48,17 @@ class Stage {
   virtual std::vector<std::string> needs(const Config&) const = 0;
   virtual void read(const Config&, Fingerprint&) const = 0;
   virtual void run(StageContext&) const = 0;
+
+  // Called once per build, under the cache's lock and before anything is fingerprinted, in the
+  // order of all_stages(): for what must be looked up outside before the inputs are known, such
+  // as the state of the Debian mirror. Must be quick when there is nothing new; `plan` does not
+  // call it.
+  virtual void prepare(const Config&) const {}
+  // Whether the output's files are published to out_dir (same relative paths) when the whole
+  // build has succeeded.
+  virtual bool published() const { return false; }
+  // Whether the outputs depend on source_date_epoch(); when true it is part of the cache key.
+  virtual bool dated() const { return true; }
 };
 
 }  // namespace starling::builder
