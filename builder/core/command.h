@@ -11,9 +11,12 @@
 
 namespace starling::builder {
 
+class CancelToken;  // builder/core/interrupt.h
+
 // One external program run to its end. argv goes to execvp as it is: no shell in between.
 // The child runs in its own process group, which is ended (SIGTERM, then SIGKILL after 5 s) when
-// the builder is interrupted, so that no tool outlives the build.
+// the builder is interrupted, so that no tool outlives the build; what a program leaves running in
+// its group is ended when it ends. It has no controlling terminal: nothing can ask questions.
 class Command {
  public:
   explicit Command(std::vector<std::string> argv) : argv_(std::move(argv)) {}
@@ -25,6 +28,11 @@ class Command {
   Command& timeout(std::chrono::seconds limit);  // none by default
   // Called for each output line as it comes (for progress); still logged.
   Command& on_line(std::function<void(std::string_view)> f);
+
+  // As on_line(), for whoever runs the stage (`-v`); does not replace the stage's own.
+  Command& tee(std::function<void(std::string_view)> f);
+  // Ends the program as an interrupt does when `token` is cancelled. Borrowed.
+  Command& cancel_on(const CancelToken* token);
 
   // Runs; throws Error (with the replayable shell line, the log, and the last lines of output in
   // the cause) unless the exit status is 0.
@@ -38,6 +46,10 @@ class Command {
   std::string shell_line() const;
 
  private:
+  struct Result;
+  Result execute(bool separate_stdout);
+  [[noreturn]] void fail(const Result&) const;
+
   std::vector<std::string> argv_;
   std::optional<std::filesystem::path> cwd_;
   std::map<std::string, std::string> env_;
@@ -45,7 +57,15 @@ class Command {
   std::filesystem::path log_;
   std::optional<std::chrono::seconds> timeout_;
   std::function<void(std::string_view)> on_line_;
+  std::function<void(std::string_view)> tee_;
+  const CancelToken* cancel_ = nullptr;
 };
+
+// `text` as one word of a /bin/sh line, quoted only when it must be.
+std::string shell_quote(const std::string& text);
+// The absolute path of `program` on `path` (a PATH list), or empty. A name with a '/' is itself.
+std::filesystem::path find_program(const std::string& program, const std::string& path);
+
 
 // Whether `program` is found on PATH.
 bool have_program(const std::string& program);

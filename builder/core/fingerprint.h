@@ -37,6 +37,7 @@ class Fingerprint {
 
   // Hex SHA-256 over all components, in name order.
   std::string digest() const;
+  static std::string digest_of(const std::map<std::string, std::string>& components);
   const std::map<std::string, std::string>& components() const { return components_; }
 
  private:
