@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Every period, timeout and bound of the protocol in one place. docs/MEMBERSHIP.md derives them.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+namespace starling::membership {
+
+// A probe: ask; ask again and through three others; once more; give up.
+inline constexpr int32_t kProbeRetryMs = 100;   // upper bound; shorter when answers come quickly
+inline constexpr int32_t kProbeSecondMs = 200;
+inline constexpr int32_t kProbeGiveUpMs = 400;
+inline constexpr size_t kIndirect = 3;
+
+// Up to here every node probes every other in every period.
+inline constexpr size_t kSmallFlock = 17;
+
+// Probes per period and node, chosen so that each node is probed often in small flocks and the
+// cost per node does not depend on n in big ones.
+inline size_t probes_per_period(size_t alive) {
+  if (alive <= 1) return 0;
+  if (alive <= kSmallFlock) return alive - 1;
+  return std::max<size_t>(1, 128 / alive);
+}
+
+// How long a suspect has to answer.
+inline int32_t suspicion_ms(size_t alive) {
+  if (alive <= kSmallFlock) return 1000;
+  return 1000 + static_cast<int32_t>(500 * std::log2(static_cast<double>(alive) / 16.0));
+}
+// Those who only heard of a suspicion wait a little longer than who raised it.
+inline constexpr int32_t kHearsayGraceMs = 400;
+
+// How often one piece of news is passed on.
+inline uint32_t news_sends(size_t alive) {
+  return 4 + 2 * static_cast<uint32_t>(std::ceil(std::log2(static_cast<double>(alive) + 1)));
+}
+inline constexpr size_t kMaxNews = 512;
+// Older news is history: it is neither passed on nor believed.
+inline constexpr int32_t kNewsMaxAgeMs = 20000;
+
+// Beacons of one segment together, per second; each node sends its share.
+inline constexpr double kBeaconsPerSecond = 2.0;
+// Expected answers to a beacon of a stranger.
+inline constexpr double kBeaconAnswers = 3.0;
+
+// Probes of the dead per living node and second: at most one, and at most four per dead node
+// from all together.
+inline double dead_probe_rate(size_t alive, size_t dead) {
+  if (dead == 0 || alive == 0) return 0;
+  return std::min(1.0, 4.0 * static_cast<double>(dead) / static_cast<double>(alive));
+}
+
+inline constexpr int32_t kSyncPatienceMs = 1000;  // digests must differ this long
+inline constexpr int32_t kSyncTimeoutMs = 150;
+inline constexpr size_t kSyncBurst = 8;           // pages per request
+inline constexpr uint32_t kSyncPagesPerSecond = 1600;
+
+inline constexpr int32_t kListenMs = 1000;  // before a number is claimed
+inline constexpr int32_t kYoungMs = 5000;   // how long a node asks who it was
+inline constexpr int32_t kLateMs = 50;      // a tick this late is our own fault
+
+}  // namespace starling::membership
