@@ -60,7 +60,8 @@ AccelChoice ask_kvm(const std::filesystem::path& kernel, std::chrono::seconds li
   } catch (const builder::Interrupted&) {
     throw;
   } catch (const builder::Error& e) {
-    return {Accel::tcg, std::string("software emulation: KVM: ") + e.what()};
+    const std::string why = e.what();
+    return {Accel::tcg, "software emulation: KVM: " + why.substr(0, why.find('\n'))};
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "builder/core/error.h"
 #include "builder/core/interrupt.h"
+#include "builder/vm/pause.h"
 #include "builder/vm/serial_log.h"
 
 namespace starling::vm {
@@ -34,7 +35,11 @@ Machine::Machine(MachineSpec spec, const VirtualSwitch* network, const std::file
   if (network) options.network = network->network();
   process_ = std::make_unique<Process>(command, options);
   powered_on_ = Clock::now();
+  const auto patience = Clock::now() + 15s;
+  while (runs() && !std::filesystem::exists(spec_.qmp_socket) && Clock::now() < patience)
+    pause_for(10ms);
   try {
+    if (!runs()) throw builder::Error("it ended");
     qmp_.emplace(spec_.qmp_socket, 15s);
   } catch (const builder::Interrupted&) {
     throw;
