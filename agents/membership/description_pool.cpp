@@ -4,11 +4,16 @@
 namespace starling::membership {
 
 DescriptionPool::Handle DescriptionPool::intern(const Description& description) {
+  if (last_ != 0 && items_[last_].references > 0 && items_[last_].description == description) {
+    ++items_[last_].references;
+    return last_;
+  }
   auto [first, last] = by_uid_.equal_range(description.uid);
   for (auto it = first; it != last; ++it) {
     Item& item = items_[it->second];
     if (item.description == description) {
       ++item.references;
+      last_ = it->second;
       return it->second;
     }
   }
@@ -22,6 +27,7 @@ DescriptionPool::Handle DescriptionPool::intern(const Description& description) 
   }
   items_[handle] = Item{description, 1};
   by_uid_.emplace(description.uid, handle);
+  last_ = handle;
   return handle;
 }
 

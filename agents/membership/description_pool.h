@@ -40,6 +40,7 @@ class DescriptionPool {
   };
   std::vector<Item> items_{1};
   std::vector<Handle> free_;
+  Handle last_ = 0;  // the same description often comes to many Members in a row
   std::unordered_multimap<uint64_t, Handle> by_uid_;
 };
 
