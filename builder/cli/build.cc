@@ -14,6 +14,7 @@
 #include "builder/core/mounts.h"
 #include "builder/core/publish.h"
 #include "builder/core/unique_fd.h"
+#include "builder/stages/private_apt.h"
 #include "builder/stages/stages.h"
 
 namespace starling::builder {
@@ -67,7 +68,9 @@ void make_flock_key(const Config& config, Status& status) {
 }  // namespace
 
 int verb_build(const Args& args) {
-  const Arguments a = parse_arguments({"build", status_options(), true, 0}, args);
+  auto own = status_options();
+  own.add_options()("refresh", "take up what is new on the Debian mirror");
+  const Arguments a = parse_arguments({"build", own, true, 0}, args);
   const Config config = load_checked(a);
   if (geteuid() != 0)
     throw Error("a build needs root: it mounts, changes root and makes device files")
@@ -88,6 +91,7 @@ int verb_build(const Args& args) {
   const auto stages = all_stages();
   int ran = 0;
   try {
+    if (a.has("refresh")) PrivateApt::of(config).update(true);
     Engine engine(config, stages, cache, *status, now);
     ran = engine.build();
     std::vector<fs::path> trees;
