@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "agents/tools/command.h"
+
+namespace starling::tools {
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> list = {
+      {"nodes", "[--all] [--wait N] [--timeout S]",
+       "the nodes of the flock and how loaded they are", run_nodes},
+      {"status", "", "this node: its number, its links, and what was refused on the wire",
+       run_status},
+      {"whois", "NUMBER|HOST|ADDRESS|self", "everything known about one node", run_whois},
+      {"leave", "", "make this node say goodbye and its daemon end", run_leave},
+      {"version", "", "the versions of mosctl and of the daemon", run_version},
+  };
+  return list;
+}
+
+nlohmann::json Context::ask(const nlohmann::json& request) const {
+  nlohmann::json answer = ControlClient(socket).ask(request);
+  if (!answer.value("ok", false)) {
+    throw std::runtime_error(answer.value("error", "the daemon refused"));
+  }
+  return answer;
+}
+
+}  // namespace starling::tools
