@@ -81,6 +81,7 @@ class Member::Impl {
     uint32_t token = 0;
     uint32_t cursor = 0;
     uint32_t changes = 0;
+    uint32_t doubts = 0;  // rows about nodes we hold dead, undecided
     uint8_t retries = 0;
     Millis deadline = 0;
   };
@@ -119,6 +120,7 @@ class Member::Impl {
   Slot add(const Row& row, const Address& via, bool tell);
   void take_figures(Slot slot, const Row& row);
   void revive(Slot slot, Millis life, uint32_t incarnation);
+  void grant_amnesty();
   void accuse(Slot slot, Millis raised, bool own);
   void bury(Slot slot, State state, Millis raised, bool replaced);
   void forget(Slot slot);
@@ -208,6 +210,8 @@ class Member::Impl {
   uint32_t token_ = 0;
   int32_t rtt_ms_ = 5;  // smoothed, of answers to first questions
   uint32_t round_at_ = 0, round_stride_ = 1, round_left_ = 0, round_size_ = 0;
+  bool amnesty_given_ = false;
+  Millis amnesty_at_ = 0;
   uint32_t health_ = 0;  // 0: well; grows with lateness, at most 8
 
   bool started_ = false;

@@ -82,6 +82,7 @@ void Member::Impl::step_probe(Probe& probe) {
       }
     }
   }
+  if (probe.verify) return;  // others have asked already
   const uint64_t target_uid = probe.uid;
   const uint64_t target_lo = node.lo;
   const uint32_t token = probe.token;
@@ -136,8 +137,9 @@ void Member::Impl::run_probes() {
     }
     step_probe(probe);
     ++probe.step;
+    const int32_t give_up = probe.verify ? kVerifyGiveUpMs : kProbeGiveUpMs;
     probe.next = probe.started +
-                 static_cast<Millis>(patience(probe.step == 2 ? kProbeSecondMs : kProbeGiveUpMs));
+                 static_cast<Millis>(patience(probe.step == 2 ? kProbeSecondMs : give_up));
     ++i;
   }
 }
@@ -164,12 +166,20 @@ void Member::Impl::run_trials() {
     trials_.pop_back();
     Node& node = table_[trial.slot];
     if (node.uid == 0 || node.state != State::kSuspect || node.since != trial.raised) continue;
-    if (trial.own || alive_ <= kSmallFlock || probes_.size() >= kMaxProbes) {
+    if (alive_ > kSmallFlock && probes_.size() >= kMaxProbes) {
+      // Too many to ask at once: the next later.
+      trials_.push_back(trial);
+      trials_.back().deadline = health_now() + kProbeGiveUpMs;
+      std::push_heap(trials_.begin(), trials_.end(), order);
+      continue;
+    }
+    if (alive_ <= kSmallFlock) {
       ++counters_.deaths_declared;
       bury(trial.slot, State::kDead, now_, false);
       tell(NewsKind::kDead, node, now_, options_.uid);
     } else {
-      // Hearsay only, and neither verdict nor refutation reached us: ask once more ourselves.
+      // Neither verdict nor refutation reached us: ask once more ourselves. This is what saves
+      // many when a cut that put them on trial has just been mended.
       start_probe(trial.slot, true, false);
     }
   }

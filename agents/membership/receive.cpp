@@ -72,11 +72,13 @@ void Member::Impl::receive(const Address& from, std::span<const uint8_t> bytes, 
     const Time earliest = clock_ - std::chrono::hours(1);
     const Millis arrived = millis(std::clamp(arrived_at, std::max(earliest, epoch_), clock_));
     const Slot sender = contact(from, in, arrived);
-    if (sender == kNoSlot) return;
+    if (sender == kNoSlot) return;  // no room, or a stranger's goodbye
     take_news(in, from, arrived);
     if (in.sync_page()) {
       take_page(in, from, sender, arrived);
     } else {
+      for (const uint64_t uid : in.row_uid()) table_.hash_hint(uid);
+      for (const uint64_t uid : in.row_uid()) table_.node_hint(uid);
       for (int i = 0; i < in.row_uid_size(); ++i) {
         if (in.row_uid(i) == 0 || in.row_age(i) > kMaxAgeMs) continue;
         ++counters_.rows_in;

@@ -117,6 +117,7 @@ void Member::Impl::finish_sync(bool complete) {
     sync_next_ = now_ + 30 + random_below(100);
     return;
   }
+  if (sync_.doubts > 0) sync_backoff_ms_ = 0;  // answers come soon, and may get lost
   sync_backoff_ms_ = std::clamp(2 * sync_backoff_ms_, kSyncPatienceMs / 2, kBackoffMostMs);
   sync_next_ = now_ + static_cast<Millis>(sync_backoff_ms_) +
                random_below(static_cast<uint32_t>(sync_backoff_ms_));
@@ -219,6 +220,8 @@ void Member::Impl::take_page(const wire::Datagram& in, const Address& from, Slot
   const bool has_net = in.row_hi_size() > 0 && in.row_port_size() > 0;
   // A copy: rows may make the table grow or even evict the sender.
   const Node peer = table_[sender];
+  for (const uint64_t uid : in.row_uid()) table_.hash_hint(uid);
+  for (const uint64_t uid : in.row_uid()) table_.node_hint(uid);
   for (int i = 0; i < in.row_uid_size(); ++i) {
     const uint32_t state = in.row_state(i);
     if (in.row_uid(i) == 0 || in.row_age(i) > kMaxAgeMs || in.row_life_age(i) > kMaxAgeMs ||

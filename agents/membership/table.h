@@ -61,6 +61,13 @@ class NodeTable {
 
   Node& operator[](Slot slot) { return nodes_[slot]; }
   const Node& operator[](Slot slot) const { return nodes_[slot]; }
+  // Hints for work on many nodes in a row: first all hash_hint(), then all node_hint().
+  void prefetch(Slot slot) const { __builtin_prefetch(&nodes_[slot]); }
+  void hash_hint(uint64_t uid) const { __builtin_prefetch(&index_[home(uid)]); }
+  void node_hint(uint64_t uid) const {
+    const Slot slot = index_[home(uid)];
+    if (slot != kNoSlot) __builtin_prefetch(&nodes_[slot]);
+  }
   // One past the highest slot ever used; slots with uid 0 are free.
   size_t slots() const { return nodes_.size(); }
   size_t size() const { return nodes_.size() - free_.size(); }

@@ -13,6 +13,7 @@ namespace starling::membership {
 inline constexpr int32_t kProbeRetryMs = 100;   // upper bound; shorter when answers come quickly
 inline constexpr int32_t kProbeSecondMs = 200;
 inline constexpr int32_t kProbeGiveUpMs = 400;
+inline constexpr int32_t kVerifyGiveUpMs = 300;  // the last question before a verdict
 inline constexpr size_t kIndirect = 3;
 
 // Up to here every node probes every other in every period.
@@ -33,6 +34,10 @@ inline int32_t suspicion_ms(size_t alive) {
 }
 // Those who only heard of a suspicion wait a little longer than who raised it.
 inline constexpr int32_t kHearsayGraceMs = 400;
+
+// Trials stand still for a while when the dead return, but not more often than this.
+inline constexpr uint32_t kAmnestyMs = 4000;
+inline constexpr int32_t kAmnestyGapMs = 15000;
 
 // How often one piece of news is passed on.
 inline uint32_t news_sends(size_t alive) {

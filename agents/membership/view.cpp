@@ -11,6 +11,7 @@ namespace starling::membership {
 namespace {
 constexpr uint32_t kMaxIncarnation = 0xfffe;
 constexpr size_t kSweepPerPeriod = 16;
+constexpr uint32_t kMostDoubts = 32;  // questions to the dead per sync
 constexpr size_t kMaxNets = 255;
 // Tombstones outlive the reservation of their number by nothing; an unnumbered one is kept so
 // that a wire cut for this long still heals by probing the dead.
@@ -131,6 +132,17 @@ void Member::Impl::revive(Slot slot, Millis life, uint32_t incarnation) {
   if (node.number != 0 && node.number == table_[self_].number) check_number(node);
 }
 
+// Somebody came back from the dead: a cut may have been mended just now, and whoever is on trial
+// because of it deserves the time to be heard of. Not in a small flock, where everybody is asked
+// anyway, and not again and again.
+void Member::Impl::grant_amnesty() {
+  if (alive_ <= kSmallFlock || trials_.empty()) return;
+  if (amnesty_given_ && since(now_, amnesty_at_) < kAmnestyGapMs) return;
+  amnesty_given_ = true;
+  amnesty_at_ = now_;
+  paused_ += kAmnestyMs;
+}
+
 void Member::Impl::accuse(Slot slot, Millis raised, bool own) {
   Node& node = table_[slot];
   if (slot == self_ || node.state != State::kAlive) return;
@@ -217,9 +229,12 @@ Slot Member::Impl::contact(const Address& from, const wire::Datagram& in, Millis
   row.tenure = static_cast<uint8_t>(std::min(in.tenure(), 255U));
   // A beacon is heard by all of the segment; a few of them pass it on to other segments.
   const bool spread = !in.beacon() || uniform() * static_cast<double>(alive_) < 8;
+  const bool goodbye = in.news_uid_size() > 0 && in.news_uid(0) == row.uid &&
+                       in.news_kind(0) == static_cast<uint32_t>(NewsKind::kLeft);
   Slot slot = table_.find(row.uid);
-  if (slot == kNoSlot) return add(row, from, spread);
+  if (slot == kNoSlot) return goodbye ? kNoSlot : add(row, from, spread);
   Node& node = table_[slot];
+  if (goodbye && !node.live()) return slot;  // it says so three times
   // Overtaken on the way by a later word, which may have been goodbye.
   if (static_cast<int32_t>(row.sequence - node.sequence) < 0) return slot;
   if (node.state == State::kLeft && row.sequence == node.sequence) return slot;
@@ -228,6 +243,7 @@ Slot Member::Impl::contact(const Address& from, const wire::Datagram& in, Millis
     node.net = net_of(from.hi, from.scope, from.port);
   }
   if (!node.live()) {
+    if (node.state == State::kDead) grant_amnesty();
     revive(slot, arrived, row.incarnation);
     if (spread) tell(NewsKind::kAlive, table_[slot], arrived, 0);
     if (!in.beacon() || uniform() * static_cast<double>(alive_) < kBeaconAnswers) {
@@ -302,6 +318,11 @@ void Member::Impl::merge_sync_row(const Row& row, const Node& peer, const Addres
       // The word of that side, as of now; others take it from us by its time.
       revive(slot, now_, row.incarnation);
       ++sync_.changes;
+    } else if (row.state == State::kAlive && node.state == State::kDead &&
+               sync_.doubts < kMostDoubts) {
+      // Neither side has the newer word: ask the dead itself.
+      ++sync_.doubts;
+      ping(address_of(node), slot, next_token(), false);
     }
   }
   take_figures(slot, row);

@@ -2,6 +2,7 @@
 #include "tests/sim/scenarios.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <ctime>
 #include <set>
 #include <unordered_map>
@@ -334,9 +335,28 @@ Figures partition(const Setting& setting) {
   flock.excused = nullptr;
   flock.net.reaches = nullptr;
   const Time mended = flock.net.now();
-  std::string progress;
+  const Time tell_every = seconds(1);
+  Time next_tell = mended + tell_every;
   const double cpu = cpu_now();
-  const bool healed = flock.net.run_until_true([&] { return flock.complete(); }, seconds(60));
+  const bool healed = flock.net.run_until_true(
+      [&] {
+        if (setting.verbose && flock.net.now() >= next_tell) {
+          next_tell += tell_every;
+          size_t least = n, sum = 0, incomplete = 0;
+          for (uint32_t i = 0; i < n; ++i) {
+            const size_t alive = flock.net.member(i).alive();
+            least = std::min(least, alive);
+            sum += alive;
+            incomplete += alive != n;
+          }
+          std::fprintf(stderr, "%.1f s: least %zu, mean %.2f, incomplete %zu, pages %.1f\n",
+                       in_seconds(flock.net.now() - mended), least,
+                       static_cast<double>(sum) / n, incomplete,
+                       static_cast<double>(flock.total().sync_pages_in - cut.sync_pages_in) / n);
+        }
+        return flock.complete();
+      },
+      seconds(60));
   out["healed"] = healed;
   out["heal_s"] = in_seconds(flock.net.now() - mended);
   out["heal_cpu_s"] = cpu_now() - cpu;

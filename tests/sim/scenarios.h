@@ -18,6 +18,7 @@ struct Setting {
   double seconds = 60;  // how long the main part lasts, in virtual time
   double drift = 50e-6;
   std::string shape = "halves";  // of a cut: halves, one, fragments, oneway
+  bool verbose = false;          // tells of the progress of healing on stderr
 };
 
 using Figures = std::map<std::string, double>;

@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
       "seconds", po::value(&setting.seconds)->default_value(60), "virtual time of the main part")(
       "drift", po::value(&setting.drift)->default_value(50e-6), "clock rates are 1 +- this")(
       "shape", po::value(&setting.shape)->default_value("halves"),
-      "of a partition: halves, one, fragments, oneway")("json", "print JSON");
+      "of a partition: halves, one, fragments, oneway")("json", "print JSON")("verbose", "tell of the progress of healing");
   po::variables_map values;
   try {
     po::store(po::parse_command_line(argc, argv, options), values);
@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto& all = starling::sim::scenarios();
+  setting.verbose = values.count("verbose") > 0;
   if (values.count("help")) {
     std::cout << options << "\nscenarios:";
     for (const auto& [name, run] : all) std::cout << " " << name;
