@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "agents/netboot/service.h"
+
+#include <algorithm>
+#include <ctime>
+#include <set>
+
+#include "agents/common/log.h"
+#include "agents/common/notify.h"
+#include "agents/common/small_file.h"
+#include "agents/netboot/boot_menu.h"
+#include "agents/netboot/ip_addresses.h"
+
+namespace starling::netboot {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+constexpr auto kBoardPeriod = 1s;
+constexpr auto kProbePeriod = 30s;
+constexpr auto kRestartPause = 3s;
+constexpr int kBoardTimeoutMs = 800;
+}  // namespace
+
+Service::Service(boost::asio::io_context& io, Settings settings)
+    : io_(io),
+      timer_(io),
+      settings_(std::move(settings)),
+      election_(std::chrono::milliseconds(settings_.settle_ms)),
+      filter_(settings_.interfaces) {
+  fs::create_directories(settings_.run_dir);
+  fetch_missing();
+}
+
+Service::~Service() {
+  for (auto& [index, lan] : lans_)
+    if (lan.prober) lan.prober->cancel();
+}
+
+void Service::tick() {
+  const bool board = read_board();
+  if (board) {
+    read_links();
+  } else {
+    election_.blind();
+    answering_ = false;
+  }
+  serve();
+  write_status();
+  notify_manager("WATCHDOG=1");
+  timer_.expires_after(kBoardPeriod);
+  timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) tick();
+  });
+}
+
+bool Service::read_board() {
+  json answer;
+  try {
+    if (!control_)
+      control_ = std::make_unique<ControlClient>(settings_.control_socket, kBoardTimeoutMs);
+    answer = control_->ask({{"cmd", "nodes"}});
+  } catch (const std::exception& e) {
+    control_.reset();
+    problem_ = e.what();
+    return false;
+  }
+  std::vector<int> alive;
+  number_ = 0;
+  if (answer.contains("nodes") && answer["nodes"].is_array())
+    for (const auto& node : answer["nodes"]) {
+      const int number = node.value("number", 0);
+      const auto state = node.value("state", "");
+      if (node.value("self", false)) number_ = number;
+      // A suspect may still be answering: only a dead one is out of the race.
+      if (number > 0 && (state == "alive" || state == "suspect")) alive.push_back(number);
+    }
+  answerer_ = alive.empty() ? 0 : *std::ranges::min_element(alive);
+  const bool was = std::exchange(answering_, election_.update(Clock::now(), number_, alive));
+  if (answering_ && !was) log_notice("node " + std::to_string(number_) + " is the answerer now");
+  if (!answering_ && was) log_notice("node " + std::to_string(answerer_) + " is the answerer now");
+  return true;
+}
+
+void Service::read_links() {
+  monitor_.read();
+  const auto addresses = read_ipv4_addresses();
+  std::set<unsigned> present;
+  for (const auto& [index, link] : monitor_.links()) {
+    if (!link.up || !link.carrier || !filter_.matches(link, monitor_.links())) continue;
+    present.insert(index);
+    auto& lan = lans_.try_emplace(index, settings_.flock).first->second;
+    lan.name = link.name;
+    lan.mac = link.mac;
+    const auto found = addresses.find(link.name);
+    lan.addresses = found == addresses.end() ? std::vector<LinkAddress>{} : found->second;
+    // Only the answerer asks: a flock of a hundred need not disturb the DHCP server.
+    const bool answerer_soon = number_ != 0 && number_ == answerer_;
+    if (settings_.policy == Policy::automatic && answerer_soon && Clock::now() >= lan.next_probe)
+      probe(index, lan);
+  }
+  std::erase_if(lans_, [&](auto& entry) {
+    if (present.contains(entry.first)) return false;
+    if (entry.second.prober) entry.second.prober->cancel();
+    return true;
+  });
+}
+
+void Service::probe(unsigned index, Lan& lan) {
+  lan.next_probe = Clock::now() + kProbePeriod;
+  try {
+    lan.prober = DhcpProber::start(io_, index, lan.mac, [this, index](std::vector<Offer> offers) {
+      const auto found = lans_.find(index);
+      if (found == lans_.end()) return;
+      auto& l = found->second;
+      const auto before = l.plan.mode(settings_.policy);
+      l.plan.heard(offers);
+      l.prober.reset();
+      const auto now = l.plan.mode(settings_.policy);
+      if (now == before) return;
+      log_notice(l.name + ": " +
+                 (now == Mode::proxy
+                      ? "DHCP server " + to_string(l.plan.other_server()) + ": serving beside it"
+                      : "no DHCP server: giving addresses"));
+    });
+  } catch (const std::exception& e) {
+    log_warning(lan.name + ": cannot ask for DHCP servers: " + e.what());
+  }
+}
+
+void Service::fetch_missing() {
+  files_ = find_boot_files(settings_.roots);
+  if (files_.missing.empty() || fetcher_ || settings_.policy == Policy::off) return;
+  const auto cmdline = read_small_file(settings_.cmdline).value_or("");
+  if (const auto server = boot_server(cmdline, settings_.net_conf_dir)) {
+    auto names = files_.missing;
+    std::erase(names, "live/filesystem.squashfs");  // live-boot has it, or it cannot be had
+    fetcher_ = std::make_unique<Fetcher>(*server, names, settings_.roots.fetched);
+  }
+}
+
+std::optional<ServedLink> Service::plan(Lan& lan) {
+  const auto mode = lan.plan.mode(settings_.policy);
+  if (mode == Mode::off) return std::nullopt;
+  const auto own = own_address(settings_.network, number_);
+  auto address = LinkPlan::serving_address(mode, settings_.network, lan.addresses, own);
+  if (!address && mode == Mode::full) {
+    const auto index = std::ranges::find_if(
+        lans_, [&lan](const auto& entry) { return &entry.second == &lan; })->first;
+    add_ipv4_address(index, own, settings_.network.prefix);
+    address = LinkAddress{own, settings_.network.prefix};
+  }
+  if (!address) {
+    problem_ = lan.name + " has no IPv4 address yet";
+    return std::nullopt;
+  }
+  ServedLink link{lan.name, mode, address->address, {}};
+  link.subnet.prefix = address->prefix;
+  link.subnet.network = address->address & link.subnet.mask();
+  return link;
+}
+
+void Service::serve() {
+  if (settings_.policy == Policy::off) return stop_serving("switched off");
+  if (!answering_) return stop_serving("");
+  files_ = find_boot_files(settings_.roots);
+  if (!files_.missing.empty()) {
+    std::string names;
+    for (const auto& name : files_.missing) names += " " + name;
+    return stop_serving("boot files are missing here:" + names);
+  }
+  problem_.clear();
+  std::vector<ServedLink> links;
+  for (auto& [index, lan] : lans_) {
+    try {
+      lan.served = plan(lan);
+      if (!lan.served) continue;
+      open_http(lan);
+      lay_tftp_root(*lan.served);
+      links.push_back(*lan.served);
+    } catch (const std::exception& e) {
+      if (problem_.empty()) problem_ = lan.name + ": " + e.what();
+      lan.served.reset();
+    }
+  }
+  if (links.empty()) {
+    if (problem_.empty()) problem_ = "still finding out what the network is like";
+    return stop_serving(problem_);
+  }
+  apply(links);
+}
+
+void Service::lay_tftp_root(const ServedLink& link) {
+  const auto root = settings_.run_dir / "tftp" / link.name;
+  const auto cmdline = read_small_file(settings_.cmdline).value_or("");
+  const auto server = http_server(to_string(link.address), settings_.http_port);
+  const auto put = [&](const char* name, const std::string& text) {
+    const auto file = root / name;
+    if (read_small_file(file) == text) return;
+    fs::create_directories(file.parent_path());
+    write_file_atomically(file, text, 0644);
+  };
+  put("pxelinux.cfg/default", pxelinux_config(cmdline, server));
+  put("grub/grub.cfg", grub_config(cmdline, server));
+  for (const auto& [name, file] : files_.files) {
+    const auto place = root / name;
+    std::error_code none;
+    if (fs::read_symlink(place, none) == file) continue;
+    fs::create_directories(place.parent_path());
+    fs::remove(place, none);
+    fs::create_symlink(file, place);
+  }
+}
+
+void Service::open_http(Lan& lan) {
+  const auto root = settings_.run_dir / "tftp" / lan.served->name;
+  lan.files = files_.files;
+  lan.files["pxelinux.cfg/default"] = root / "pxelinux.cfg/default";
+  lan.files["grub/grub.cfg"] = root / "grub/grub.cfg";
+  if (lan.http && lan.http_address == lan.served->address) return;
+  lan.http.reset();
+  const boost::asio::ip::tcp::endpoint where(
+      boost::asio::ip::address_v4(lan.served->address),
+      static_cast<unsigned short>(settings_.http_port));
+  const auto index = std::ranges::find_if(lans_, [&lan](const auto& e) {
+                       return &e.second == &lan;
+                     })->first;
+  lan.http = std::make_unique<HttpServer>(
+      io_, where,
+      [this, index]() -> const FileTable& {
+        static const FileTable kNone;
+        const auto found = lans_.find(index);
+        return found == lans_.end() ? kNone : found->second.files;
+      },
+      [this](const Transfer& t) { on_transfer(t); });
+  lan.http_address = lan.served->address;
+}
+
+void Service::apply(const std::vector<ServedLink>& links) {
+  const auto text = dnsmasq_config(
+      {links, settings_.run_dir / "tftp", settings_.run_dir, settings_.http_port, settings_.flock});
+  if (dnsmasq_ && text == dnsmasq_text_) return;
+  if (Clock::now() < dnsmasq_again_) return;
+  const auto file = settings_.run_dir / "dnsmasq.conf";
+  write_file_atomically(file, text, 0644);
+  dnsmasq_.reset();
+  dnsmasq_again_ = Clock::now() + kRestartPause;
+  dnsmasq_text_ = text;
+  dnsmasq_ = std::make_unique<Dnsmasq>(
+      io_, file, [this](const std::string& line) { on_log_line(line); },
+      [this](const std::string& how) {
+        log_error("dnsmasq ended with " + how + "; starting it again");
+        problem_ = "dnsmasq ended with " + how;
+        dnsmasq_.reset();
+      });
+  for (const auto& link : links)
+    log_notice(link.name + ": serving boot files from " + to_string(link.address) + ", " +
+               to_string(link.mode) + " DHCP");
+}
+
+void Service::stop_serving(const std::string& why) {
+  problem_ = why;
+  if (dnsmasq_) log_notice("no longer serving" + (why.empty() ? "" : ": " + why));
+  dnsmasq_.reset();
+  for (auto& [index, lan] : lans_) {
+    lan.http.reset();
+    lan.served.reset();
+  }
+}
+
+void Service::on_log_line(const std::string& line) {
+  log_info(line);
+  if (const auto lease = read_dnsmasq_lease(line)) record_.knows(lease->first, lease->second);
+  if (const auto event = read_dnsmasq_line(line)) record_.add(*event, std::time(nullptr));
+}
+
+void Service::on_transfer(const Transfer& t) {
+  const auto result = t.status >= 400        ? "status " + std::to_string(t.status)
+                      : t.sent < t.wanted    ? "broken off at " + std::to_string(t.sent) + " of " +
+                                                   std::to_string(t.wanted)
+                                             : "sent " + std::to_string(t.sent);
+  log_info("http " + t.client + " " + t.target + ": " + result + " in " +
+           std::to_string(t.took.count()) + " ms");
+  record_.add({t.client, "http", t.target, result}, std::time(nullptr));
+}
+
+void Service::write_status() {
+  json links = json::array();
+  std::string mode = "off";
+  for (const auto& [index, lan] : lans_)
+    if (lan.served) {
+      mode = to_string(lan.served->mode);
+      links.push_back({{"interface", lan.name},
+                       {"mode", mode},
+                       {"address", to_string(lan.served->address)},
+                       {"other_server",
+                        lan.plan.other_server() ? to_string(lan.plan.other_server()) : ""}});
+    }
+  const json status = {{"number", number_},
+                       {"answerer", answerer_},
+                       {"serving", dnsmasq_ != nullptr},
+                       {"mode", mode},
+                       {"links", links},
+                       {"missing", files_.missing},
+                       {"problem", problem_},
+                       {"clients", record_.json()}};
+  const auto text = status.dump() + "\n";
+  if (text == status_text_) return;
+  status_text_ = text;
+  try {
+    write_file_atomically(settings_.run_dir / "status.json", text, 0644);
+  } catch (const std::exception& e) {
+    log_warning(std::string("cannot write the status: ") + e.what());
+  }
+  notify_manager(std::string("STATUS=") +
+                 (dnsmasq_ ? "serving boot files, " + mode + " DHCP"
+                  : problem_.empty() ? "node " + std::to_string(answerer_) + " is the answerer"
+                                     : "not serving: " + problem_));
+}
+
+}  // namespace starling::netboot

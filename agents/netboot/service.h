@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>  // before asio: Boost 1.74's awaitable.hpp forgets it
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "agents/common/control_client.h"
+#include "agents/common/link.h"
+#include "agents/common/link_monitor.h"
+#include "agents/netboot/boot_record.h"
+#include "agents/netboot/dhcp_prober.h"
+#include "agents/netboot/dnsmasq.h"
+#include "agents/netboot/election.h"
+#include "agents/netboot/fetcher.h"
+#include "agents/netboot/http_server.h"
+#include "agents/netboot/link_plan.h"
+#include "agents/netboot/settings.h"
+
+namespace starling::netboot {
+
+// The boot server of one node. Once a second it reads the bulletin board from starlingd and, when
+// this node is the answerer, serves every LAN it is on: dnsmasq for DHCP and TFTP, an HTTP server
+// for kernel and image. A process of its own: nothing here can hold up the liveness thread.
+class Service {
+ public:
+  Service(boost::asio::io_context& io, Settings settings);
+  ~Service();
+
+  // Reads the board, decides, and acts; then again every second.
+  void start() { tick(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Lan {
+    explicit Lan(const std::string& flock) : plan(flock) {}
+    std::string name;
+    Mac mac{};
+    LinkPlan plan;
+    std::shared_ptr<DhcpProber> prober;
+    Clock::time_point next_probe{};
+    std::vector<LinkAddress> addresses;
+    std::optional<ServedLink> served;
+    FileTable files;
+    std::unique_ptr<HttpServer> http;
+    Ipv4 http_address = 0;
+  };
+
+  void tick();
+  bool read_board();
+  void read_links();
+  void probe(unsigned index, Lan& lan);
+  void fetch_missing();
+  // Works out how each LAN should be served, and makes it so if that changed.
+  void serve();
+  std::optional<ServedLink> plan(Lan& lan);
+  void apply(const std::vector<ServedLink>& links);
+  void lay_tftp_root(const ServedLink& link);
+  void open_http(Lan& lan);
+  void stop_serving(const std::string& why);
+  void on_log_line(const std::string& line);
+  void on_transfer(const Transfer& transfer);
+  void write_status();
+
+  boost::asio::io_context& io_;
+  boost::asio::steady_timer timer_;
+  Settings settings_;
+  Election election_;
+  LinkMonitor monitor_;
+  LinkFilter filter_;
+  std::unique_ptr<ControlClient> control_;
+  int number_ = 0;
+  int answerer_ = 0;  // lowest living number
+  bool answering_ = false;
+  std::map<unsigned, Lan> lans_;
+  BootFiles files_;
+  std::unique_ptr<Fetcher> fetcher_;
+  std::unique_ptr<Dnsmasq> dnsmasq_;
+  std::string dnsmasq_text_;  // the configuration it runs with
+  Clock::time_point dnsmasq_again_{};
+  BootRecord record_;
+  std::string problem_;  // why nothing is served although it should
+  std::string status_text_;
+};
+
+}  // namespace starling::netboot
