@@ -249,6 +249,19 @@ static std::string nodes(std::size_t n) {
   return std::to_string(n) + (n == 1 ? " node" : " nodes");
 }
 
+// A node may be heard of before its number; and its number may change when two flocks meet.
+void Daemon::tell_joined(const membership::Event& event, const std::string& who,
+                         const std::string& now) {
+  if (event.number == 0) return;
+  const auto [told, first] = told_.try_emplace(event.uid, event.number);
+  if (first) {
+    log_notice(who + " joined" + now);
+  } else if (told->second != event.number) {
+    log_notice("node " + std::to_string(told->second) + " is now " + who);
+    told->second = event.number;
+  }
+}
+
 void Daemon::tell_events(const Snapshot& snapshot) {
   std::vector<membership::Event> events;
   events.swap(untold_);
@@ -262,21 +275,22 @@ void Daemon::tell_events(const Snapshot& snapshot) {
     const std::string who = node_label(it == snapshot.board.end() ? unknown : *it);
     switch (event.kind) {
       case EventKind::kJoined:
-        if (event.number != 0) log_notice(who + " joined" + now);
-        break;
       case EventKind::kNumberChanged:
-        if (event.number != 0) log_notice(who + " joined" + now);
+        tell_joined(event, who, now);
         break;
       case EventKind::kReturned:
         log_notice(who + " is back" + now);
         break;
       case EventKind::kDead:
+        told_.erase(event.uid);
         log_notice(who + " is dead" + now);
         break;
       case EventKind::kLeft:
+        told_.erase(event.uid);
         log_notice(who + " left" + now);
         break;
       case EventKind::kReplaced:
+        told_.erase(event.uid);
         log_info(who + " was started again" + now);
         break;
       case EventKind::kSuspected:

@@ -42,6 +42,7 @@ class Daemon {
   // Calls `user` with a snapshot no older than a tenth of a second, soon.
   void with_snapshot(SnapshotUser user);
   void tell_events(const Snapshot& snapshot);
+  void tell_joined(const membership::Event& event, const std::string& who, const std::string& now);
   void follow_number(const Snapshot& snapshot);
   void write_issue(const Snapshot& snapshot);
   void handle(const nlohmann::json& request, const Peer& peer, const ControlServer::Reply& reply);
@@ -73,6 +74,7 @@ class Daemon {
   Snapshot snapshot_;
   std::vector<SnapshotUser> waiting_;
   std::vector<membership::Event> untold_;
+  std::map<std::uint64_t, std::uint16_t> told_;  // numbers logged for the living, by uid
   std::vector<ControlServer::Reply> leavers_;
   std::atomic<std::uint32_t> speed_{0};
   std::unique_ptr<Liveness> liveness_;

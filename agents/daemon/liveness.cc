@@ -13,6 +13,7 @@ using membership::Time;
 // Datagrams read before the clock is looked at again.
 static constexpr std::size_t kReadLimit = 1024;
 static constexpr TimeNs kExpirePeriod = 200 * kMillisecond;
+static constexpr TimeNs kLonelyPatience = 20 * kSecond;
 
 membership::Address to_member_address(const Address6& address, std::uint32_t interface,
                                       std::uint16_t port) {
@@ -95,16 +96,19 @@ void Liveness::run() {
     wakeup_.take();
     take_inbox();
   });
-  member_.start();
+  start_anyway_ = monotonic_ns() + kLonelyPatience;
+  start_when_connected();
   while (!stop_) {
-    const TimeNs deadline = to_ns(member_.next_deadline());
+    const TimeNs deadline = started_ ? to_ns(member_.next_deadline()) : start_anyway_;
     timer_.set(std::min(deadline, expire_at_));
     loop.run_once(-1);
     const TimeNs begin = monotonic_ns();
     // What waits in the socket first: an answer unread would look like silence.
     read_socket();
     TimeNs t = monotonic_ns();
-    if (t >= deadline) {
+    if (!started_) {
+      start_when_connected();
+    } else if (t >= deadline) {
       punctuality_.worst_late = std::max(punctuality_.worst_late, begin - deadline);
       member_.tick();
     }
@@ -112,7 +116,7 @@ void Liveness::run() {
       channel_.expire(t);
       expire_at_ = t + kExpirePeriod;
     }
-    if (!gone_ && member_.gone()) {
+    if (!gone_ && (member_.gone() || (left_ && !started_))) {
       gone_ = true;
       to_main_.signal();
     }
@@ -121,6 +125,12 @@ void Liveness::run() {
     ++punctuality_.rounds;
     ++heartbeat_;
   }
+}
+
+void Liveness::start_when_connected() {
+  if (left_ || (transport_.ports().empty() && monotonic_ns() < start_anyway_)) return;
+  started_ = true;
+  member_.start();
 }
 
 void Liveness::read_socket() {
@@ -146,7 +156,10 @@ void Liveness::take_inbox() {
   }
   if (todo.ports) transport_.set_ports(*todo.ports);
   if (todo.facts) member_.publish(*todo.facts);
-  if (todo.leave) member_.leave();
+  if (todo.leave) {
+    left_ = true;
+    if (started_) member_.leave();
+  }
   if (todo.snapshot) fill_snapshot();
   stop_ |= todo.stop;
 }
@@ -206,6 +219,7 @@ void Liveness::on_event(const membership::Event& event) {
 }
 
 void Liveness::deliver(const Path& path, Bytes payload, TimeNs received) {
+  if (!started_) return;
   member_.receive(to_member_address(path.source, path.interface, settings_.port), payload,
                   to_time(received));
 }

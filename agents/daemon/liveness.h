@@ -83,6 +83,9 @@ class Liveness : membership::Environment, membership::Observer, SealedChannel::S
 
   void run();
   void take_inbox();
+  // Starts the Member once there is a link to hear others on: a number claimed in the dark would
+  // be somebody else's. A machine that stays without any becomes a flock of one after a while.
+  void start_when_connected();
   void read_socket();
   void fill_snapshot();
   void post(const std::function<void(Inbox&)>& change);
@@ -106,6 +109,9 @@ class Liveness : membership::Environment, membership::Observer, SealedChannel::S
   Punctuality punctuality_;
   std::string realtime_trouble_;
   TimeNs expire_at_ = 0;
+  TimeNs start_anyway_ = 0;
+  bool started_ = false;
+  bool left_ = false;
   bool stop_ = false;
 
   PiMutex inbox_mutex_;

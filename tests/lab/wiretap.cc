@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -92,8 +93,9 @@ Frame with_payload(const Frame& like, const std::vector<std::uint8_t>& payload) 
   static constexpr std::uint8_t kGroupMac[] = {0x33, 0x33, 'S', 't', 'a', 'r'};
   static constexpr std::uint8_t kGroup[] = {0xff, 0x12, 0, 0, 0,   0,   0,   0,
                                             0,    0,    0, 0, 'S', 't', 'a', 'r'};
-  Frame frame(like.begin(), like.begin() + static_cast<std::ptrdiff_t>(kPayloadAt));
-  frame.insert(frame.end(), payload.begin(), payload.end());
+  Frame frame = like;
+  frame.resize(kPayloadAt + payload.size());
+  std::copy(payload.begin(), payload.end(), frame.begin() + kPayloadAt);
   std::memcpy(frame.data(), kGroupMac, sizeof kGroupMac);
   std::memcpy(frame.data() + 38, kGroup, sizeof kGroup);
   const std::size_t length = frame.size() - kUdpAt;
