@@ -61,7 +61,7 @@ class KernelBuild {
     const bool ccache = have_program("ccache");
     std::vector<std::string> argv = {"make",
                                      "-j" + std::to_string(sysconf(_SC_NPROCESSORS_ONLN)),
-                                     "ARCH=x86_64",
+                                     "ARCH=x86",
                                      // Else a checkout around the cache would add a "+".
                                      "LOCALVERSION=",
                                      std::string("KBUILD_BUILD_VERSION=") + kRevision,
