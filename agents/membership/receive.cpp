@@ -165,7 +165,11 @@ void Member::Impl::answer_beacon(const wire::Datagram& in, const Address& from, 
 
 // Tells a young node who it was before it was restarted, and lets its old session go.
 void Member::Impl::recognize(const wire::Datagram& in, Slot sender, wire::Datagram& out) {
-  if (in.machine() == 0 || since(now_, table_[sender].since) > 2 * kYoungMs) return;
+  // All slots are looked at: only for those who are new to us, and not for every question.
+  if (in.machine() == 0 || since(now_, table_[sender].since) > kYoungMs ||
+      uniform() * static_cast<double>(alive_) >= 64) {
+    return;
+  }
   const Node* best = nullptr;
   Slot best_slot = kNoSlot;
   for (size_t i = 0; i < table_.slots(); ++i) {

@@ -10,7 +10,9 @@ namespace starling::membership {
 
 namespace {
 constexpr uint32_t kMaxAgeMs = 24 * 3600 * 1000;
-constexpr int32_t kBackoffMostMs = 8000;
+// A fruitless sync may just have lost its page: try again soon, it costs 3 kB at most.
+constexpr int32_t kBackoffLeastMs = 250;
+constexpr int32_t kBackoffMostMs = 1000;
 constexpr int32_t kDeadWorthMs = 300000;  // verdicts older than this are not passed on
 constexpr size_t kPageRoom = kMaxDatagram - 160;
 constexpr uint8_t kSyncTries = 3;
@@ -118,7 +120,7 @@ void Member::Impl::finish_sync(bool complete) {
     return;
   }
   if (sync_.doubts > 0) sync_backoff_ms_ = 0;  // answers come soon, and may get lost
-  sync_backoff_ms_ = std::clamp(2 * sync_backoff_ms_, kSyncPatienceMs / 2, kBackoffMostMs);
+  sync_backoff_ms_ = std::clamp(2 * sync_backoff_ms_, kBackoffLeastMs, kBackoffMostMs);
   sync_next_ = now_ + static_cast<Millis>(sync_backoff_ms_) +
                random_below(static_cast<uint32_t>(sync_backoff_ms_));
 }
@@ -155,13 +157,12 @@ void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
   };
   open();
   size_t bytes = 0, pages = 0;
-  bool odd_net = false;
+  // Addresses other than link-local on the flock's port are rare; then every row carries the rest.
+  const bool odd_net = std::any_of(nets_.begin(), nets_.end(), [this](const Net& net) {
+    return net.hi != kLinkLocalPrefix || net.port != options_.port;
+  });
   size_t cursor = in.sync_cursor();
   const auto close = [&](bool last, uint32_t next) {
-    if (!odd_net) {
-      out.clear_row_hi();
-      out.clear_row_port();
-    }
     out.set_sync_last(last);
     out.set_sync_cursor(next);
     ship(out, from);
@@ -169,7 +170,6 @@ void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
     ++pages;
     open();
     bytes = 0;
-    odd_net = false;
   };
   const size_t slots = table_.slots();
   for (; cursor < slots; ++cursor) {
@@ -181,10 +181,9 @@ void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
     const auto life =
         static_cast<uint32_t>(std::max(0, since(now_, live ? node.life : node.since)));
     const Net& net = nets_[node.net];
-    const bool odd = net.hi != kLinkLocalPrefix || net.port != options_.port;
     const size_t cost = 16 + varint(node.sequence) + varint(node.incarnation) + varint(age) +
-                        varint(life) + varint(node.load) + 2 + 3 + 2 + 1 + 11;
-    // 11 for an odd network, which may only turn up in a later row but then costs every row.
+                        varint(life) + varint(node.load) + varint(node.memory) + varint(node.number) + 2 +
+                        (odd_net ? 11 : 0);
     if (bytes + cost > kPageRoom) {
       if (pages + 1 == kSyncBurst) {
         close(true, static_cast<uint32_t>(cursor));
@@ -193,7 +192,6 @@ void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
       close(false, 0);
     }
     bytes += cost;
-    odd_net |= odd;
     out.add_row_uid(node.uid);
     out.add_row_sequence(node.sequence);
     out.add_row_incarnation(node.incarnation);
@@ -205,15 +203,18 @@ void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
     out.add_row_state(static_cast<uint32_t>(node.state));
     out.add_row_life_age(life);
     out.add_row_lo(node.lo);
-    out.add_row_hi(net.hi);
-    out.add_row_port(net.port);
+    if (odd_net) {
+      out.add_row_hi(net.hi);
+      out.add_row_port(net.port);
+    }
   }
   close(true, 0);
 }
 
 void Member::Impl::take_page(const wire::Datagram& in, const Address& from, Slot sender,
                              Millis arrived) {
-  if (!sync_.active || in.sync_token() != sync_.token || in.uid() != sync_.peer) return;
+  // Pages overtake each other: those behind the last one of a finished sync are as welcome.
+  if (in.sync_token() != sync_.token || in.uid() != sync_.peer) return;
   ++counters_.sync_pages_in;
   sync_.retries = 0;
   sync_.deadline = now_ + static_cast<Millis>(patience(kSyncTimeoutMs));
@@ -246,6 +247,10 @@ void Member::Impl::take_page(const wire::Datagram& in, const Address& from, Slot
       row.port = static_cast<uint16_t>(in.row_port(i));
     }
     merge_sync_row(row, peer, from);
+  }
+  if (!sync_.active) {
+    if (sync_.changes > 0) sync_backoff_ms_ = -1;
+    return;
   }
   if (!in.sync_last()) return;
   if (in.sync_cursor() == 0 || in.sync_cursor() <= sync_.cursor) {
