@@ -53,7 +53,7 @@ const std::vector<OptionSpec>& option_specs() {
        "0: the default of the compression; zstd 1-22, gzip 1-9", {}, 0, 22},
       {"volume-label", "NAME", K::text, &Config::volume_label, "the ISO's volume label"},
       {"signing-key", "FILE", K::path, &Config::signing_key,
-       "PEM private key (Ed25519 or RSA) that signs SHA256SUMS"},
+       "PEM private key (Ed25519, RSA, EC) that signs SHA256SUMS"},
       {"hostname", "NAME", K::text, &Config::hostname, "prefix of the nodes' host names"},
       {"source-date-epoch", "SECONDS", K::number, &Config::source_date_epoch,
        "the date of everything in the image; 0: $SOURCE_DATE_EPOCH, else the mirror's",

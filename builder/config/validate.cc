@@ -183,8 +183,9 @@ class Validator {
       return report("signing-key", 0,
                     c_.signing_key.string() + " is not a PEM private key without a pass phrase",
                     "make one with: openssl genpkey -algorithm ed25519 -out FILE");
-    if (!EVP_PKEY_is_a(key.get(), "ED25519") && !EVP_PKEY_is_a(key.get(), "RSA"))
-      report("signing-key", 0, c_.signing_key.string() + " is neither an Ed25519 nor an RSA key");
+    for (const char* type : {"ED25519", "RSA", "EC"})
+      if (EVP_PKEY_is_a(key.get(), type)) return;
+    report("signing-key", 0, c_.signing_key.string() + " cannot sign: Ed25519, RSA and EC keys can");
   }
 
   LoadedConfig& loaded_;
