@@ -2,6 +2,7 @@
 // Every profile and every example config must pass the check that users run.
 #include <gmock/gmock.h>
 
+#include "builder/config/options.h"
 #include "builder/config/validate.h"
 #include "tests/unit/builder/temp_dir.h"
 
@@ -46,6 +47,12 @@ TEST(ExamplesTest, EveryProfileIsAcceptedAndHasTheSmallersPackages) {
   EXPECT_GT(classroom.config.packages.size(), minimal.config.packages.size());
   EXPECT_GT(dev.config.packages.size(), classroom.config.packages.size());
   for (const auto& p : minimal.config.packages) EXPECT_THAT(dev.config.packages, testing::Contains(p));
+}
+
+TEST(ExamplesTest, TheManualHasEveryOption) {
+  const std::string manual = read_text(kSource / "docs/clusterbuild.1");
+  for (const auto& spec : option_specs())
+    EXPECT_THAT(manual, testing::HasSubstr(std::string("\n.It Cm ") + spec.name + " "));
 }
 
 TEST(ExamplesTest, ExamplesSayWhatTheirNamesPromise) {
