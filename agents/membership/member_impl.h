@@ -77,6 +77,7 @@ class Member::Impl {
   };
   struct Sync {
     bool active = false;
+    bool all = false;  // whatever the hashes say
     uint64_t peer = 0;
     uint32_t token = 0;
     uint32_t cursor = 0;
@@ -170,7 +171,7 @@ class Member::Impl {
 
   // sync.cpp
   void watch_digest(const wire::Datagram& in, Slot sender, Millis arrived);
-  void start_sync(Slot peer);
+  void start_sync(Slot peer, bool all);
   void ask_page();
   void run_sync();
   void finish_sync(bool complete);
@@ -224,6 +225,10 @@ class Member::Impl {
   uint8_t early_beacons_ = 0;
   uint32_t beacons_heard_ = 0;  // decays each period
 
+  // A young node once pulls everything from an elder: the reserved numbers of the dead do not
+  // show in digests.
+  bool wants_all_ = false;
+  bool had_all_ = false;
   bool differs_ = false;
   Millis differs_since_ = 0;
   uint64_t differing_peer_ = 0;

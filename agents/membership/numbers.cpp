@@ -15,7 +15,7 @@ constexpr int32_t kListenMostMs = 4000;
 
 void Member::Impl::run_numbers() {
   if (table_[self_].number != 0 || since(now_, claim_after_) < 0) return;
-  const bool view_incomplete = sync_.active || differs_;
+  const bool view_incomplete = sync_.active || differs_ || wants_all_;
   if (view_incomplete && since(now_, started_at_) < kListenMostMs) return;
   claim_number();
 }

@@ -31,6 +31,10 @@ size_t buckets_for(size_t alive) { return alive <= 64 ? 8 : alive <= 512 ? 32 : 
 }  // namespace
 
 void Member::Impl::watch_digest(const wire::Datagram& in, Slot sender, Millis arrived) {
+  if (!had_all_ && in.machine() == 0 && since(now_, started_at_) < kYoungMs) {
+    wants_all_ = true;
+    if (heal_peer_ == 0) heal_peer_ = table_[sender].uid;
+  }
   if (in.alive_hash() == digest_ && in.alive_count() == alive_) {
     differs_ = false;
     sync_backoff_ms_ = 0;
@@ -59,7 +63,7 @@ void Member::Impl::run_sync() {
     }
     return;
   }
-  if (!differs_) {
+  if (!differs_ && !wants_all_) {
     heal_peer_ = 0;
     return;
   }
@@ -68,20 +72,22 @@ void Member::Impl::run_sync() {
     const Slot peer = table_.find(heal_peer_);
     heal_peer_ = 0;
     if (peer != kNoSlot && table_[peer].live()) {
-      start_sync(peer);
+      start_sync(peer, wants_all_);
       return;
     }
   }
+  if (!differs_) return;
   if (since(now_, sync_next_) < 0) return;
   const bool young = since(now_, started_at_) < kYoungMs;
   if (!young && sync_backoff_ms_ >= 0 && since(now_, differs_since_) < kSyncPatienceMs) return;
   const Slot peer = differing_peer_ == 0 ? kNoSlot : table_.find(differing_peer_);
   differing_peer_ = 0;
-  if (peer != kNoSlot && table_[peer].live()) start_sync(peer);
+  if (peer != kNoSlot && table_[peer].live()) start_sync(peer, wants_all_);
 }
 
-void Member::Impl::start_sync(Slot peer) {
+void Member::Impl::start_sync(Slot peer, bool all) {
   sync_ = Sync{};
+  sync_.all = all;
   sync_.active = true;
   sync_.peer = table_[peer].uid;
   sync_.token = next_token();
@@ -104,7 +110,7 @@ void Member::Impl::ask_page() {
   for (size_t g = 0; g < groups; ++g) {
     uint32_t hash = 0;
     for (size_t i = 0; i < each; ++i) hash ^= buckets_[g * each + i];
-    out.add_sync_hash(hash);
+    out.add_sync_hash(sync_.all ? ~hash : hash);
   }
   sync_.deadline = now_ + static_cast<Millis>(patience(kSyncTimeoutMs));
   ship(out, address_of(table_[peer]));
@@ -113,6 +119,10 @@ void Member::Impl::ask_page() {
 void Member::Impl::finish_sync(bool complete) {
   sync_.active = false;
   if (complete) ++counters_.syncs_finished;
+  if (complete && sync_.all) {
+    wants_all_ = false;
+    had_all_ = true;
+  }
   if (sync_.changes > 0 || !complete) {
     // It helped, or the peer was busy: go on soon, with whoever differs then.
     sync_backoff_ms_ = -1;
