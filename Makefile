@@ -10,6 +10,12 @@ CONFIG ?=
 OUT ?= out
 NODES ?= 3
 export STARLING_CACHE ?= /var/cache/starling
+# Objects are cached by the hash of what they are compiled from, outside the checkout.
+export CMAKE_C_COMPILER_LAUNCHER ?= ccache
+export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+export CCACHE_DIR ?= $(STARLING_CACHE)/persistent/ccache-tree
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
 
 clusterbuild := build/bin/clusterbuild
 build_args := $(if $(CONFIG),--config $(CONFIG),--profile $(PROFILE)) --out $(OUT) --cache $(STARLING_CACHE)
