@@ -218,12 +218,15 @@ void KernelStage::run(StageContext& ctx) const {
     return text.substr(0, text.find('\n'));
   }();
   const std::string version = release.substr(0, release.find('-'));
-  build.make({"debian"}).env("KDEB_PKGVERSION", version + "-" + kRevision).run();
+  // What bindeb-pkg does, in steps, so that the packaging can be amended between them.
+  build.make({"run-command", "KBUILD_RUN_COMMAND=$(srctree)/scripts/package/mkdebian"})
+      .env("KDEB_PKGVERSION", version + "-" + kRevision)
+      .run();
   amend_packaging(tree, date);
   // build-arch is what has just been done; it would also make the headers of libc.
   std::vector<std::string> targets = {"-f", "debian/rules", "-o", "build-arch", "binary-image"};
   if (headers) targets.push_back("binary-headers");
-  build.make(targets).run();
+  build.make(targets).env("KBUILD_VERBOSE", "0").run();
 
   nlohmann::json about = {{"release", release},
                           {"version", version},
