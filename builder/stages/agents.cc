@@ -21,8 +21,10 @@ void AgentsStage::read(const Config& config, Fingerprint& fp) const {
 
 void AgentsStage::run(StageContext& ctx) const {
   const Config& config = ctx.config();
-  // The build tree outlives the run: an edited source compiles in seconds.
-  const fs::path build = ctx.persistent("agents-build");
+  // The build tree outlives the run: an edited source compiles in seconds. cmake binds it to one
+  // checkout, and several may share a cache.
+  const fs::path build =
+      ctx.persistent("agents-build-" + sha256_hex(config.source_dir.string()).substr(0, 8));
   const std::string date = std::to_string(ctx.source_date_epoch());
   const auto tool = [&](std::vector<std::string> argv) {
     return ctx.command(std::move(argv))
@@ -34,14 +36,15 @@ void AgentsStage::run(StageContext& ctx) const {
   ctx.progress("cmake");
   std::vector<std::string> configure = {
       "cmake", "-S", config.source_dir.string(), "-B", build.string(), "-G", "Ninja",
-      "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_INSTALL_PREFIX=/usr", "-DSTARLING_AGENTS_ONLY=ON",
+      "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_INSTALL_PREFIX=/usr",
       // Where the build tree lies must not show in the debug information.
       "-DCMAKE_CXX_FLAGS=-ffile-prefix-map=" + build.string() + "=build"};
   if (have_program("ccache")) configure.push_back("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache");
   tool(configure).run();
 
   ctx.progress("compiling");
-  tool({"cmake", "--build", build.string(), "--parallel",
+  // Neither builder nor tests: what lies under agents/ is what the image gets.
+  tool({"cmake", "--build", build.string(), "--target", "agents/all", "--parallel",
         std::to_string(std::max(1u, std::thread::hardware_concurrency()))})
       .env("NINJA_STATUS", "[%f/%t] ")
       .on_line([&](std::string_view line) {
@@ -52,7 +55,8 @@ void AgentsStage::run(StageContext& ctx) const {
       .run();
 
   ctx.progress("packing");
-  tool({"cpack", "-G", "DEB", "--config", (build / "CPackConfig.cmake").string(), "-B",
+  tool({"cpack", "-G", "DEB", "--config", (build / "CPackConfig.cmake").string(), "-D",
+        "CPACK_INSTALL_CMAKE_PROJECTS=" + (build / "agents").string() + ";starling;ALL;/", "-B",
         (ctx.scratch() / "pack").string()})
       .run();
   int found = 0;
