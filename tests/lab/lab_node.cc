@@ -122,7 +122,8 @@ nlohmann::json LabNode::ask(const nlohmann::json& request) const {
 
 std::vector<int> LabNode::numbers(const std::string& state) const {
   std::vector<int> out;
-  for (const auto& n : ask({{"cmd", "nodes"}, {"all", true}}).at("nodes")) {
+  const nlohmann::json answer = ask({{"cmd", "nodes"}, {"all", true}});
+  for (const auto& n : answer.at("nodes")) {
     // A suspect is still counted among the living.
     const std::string s = n.at("state");
     if (s == state || (state == "alive" && s == "suspect")) out.push_back(n.at("number"));
