@@ -27,7 +27,8 @@ std::string unknown_option_text(const po::unknown_option& e, const po::options_d
   const std::string name = e.get_option_name();
   std::vector<std::string> known;
   for (const auto& o : all.options()) known.push_back(o->long_name());
-  const auto word = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+  std::string word = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+  word = word.substr(0, word.find('='));
   const std::string guess = did_you_mean(word, known);
   return "unknown option `" + name + "'" + (guess.empty() ? "" : "; did you mean `--" + guess + "'?");
 }

@@ -40,6 +40,7 @@ int verb_plan(const Args& args) {
   const Config config = load_checked(a);
   Status silent;
   Cache cache(config.cache_dir);
+  cache.require_readable();
   const auto stages = all_stages();
   Engine engine(config, stages, cache, silent);
   const auto plan = engine.plan();

@@ -80,6 +80,13 @@ void Cache::create() {
   }
 }
 
+void Cache::require_readable() const {
+  const fs::path dir = root_ / "stages";
+  if (access(dir.c_str(), R_OK | X_OK) != 0 && errno == EACCES)
+    throw Error("this user may not read the cache").at_file(dir).hint(
+        "run as the user who builds (root), or give another --cache-dir");
+}
+
 int Cache::remove_stale() {
   int count = 0;
   std::vector<fs::path> trees;

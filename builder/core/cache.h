@@ -34,6 +34,8 @@ class Cache {
   const std::filesystem::path& root() const { return root_; }
   // Makes the top directories; throws Error when it cannot.
   void create();
+  // Throws Error when this user may not read the results: to him all would look missing.
+  void require_readable() const;
   // Removes what dead runs left in tmp/: mounts, processes, files. Returns the number of trees.
   int remove_stale();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "builder/core/engine.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -163,13 +164,37 @@ std::vector<PlannedStage> Engine::plan() {
 }
 
 double Engine::estimate_left() const {
-  double sum = 0;
-  for (const auto& n : nodes_) {
-    if (n.state == Node::State::ready) continue;
-    if (n.estimate < 0) return -1;
-    sum += n.estimate;
+  // The same order and the same number of slots as build() will use.
+  std::vector<double> end(nodes_.size(), -1);
+  std::vector<double> slots(static_cast<size_t>(std::max(config_.parallel_stages, 1)), 0);
+  double last = 0;
+  for (size_t left = nodes_.size(); left > 0; --left) {
+    size_t next = nodes_.size();
+    double next_start = 0;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      if (end[i] >= 0) continue;
+      double start = 0;
+      bool known = true;
+      for (size_t need : graph_.needs[i]) {
+        known &= end[need] >= 0;
+        start = std::max(start, end[need]);
+      }
+      if (known && (next == nodes_.size() || start < next_start)) {
+        next = i;
+        next_start = start;
+      }
+    }
+    const Node& node = nodes_[next];
+    if (!node.result.empty()) {
+      end[next] = next_start;
+      continue;
+    }
+    if (node.estimate < 0) return -1;
+    auto slot = std::min_element(slots.begin(), slots.end());
+    *slot = end[next] = std::max(next_start, *slot) + node.estimate;
+    last = std::max(last, end[next]);
   }
-  return sum;
+  return last;
 }
 
 std::vector<std::string> Engine::attempt(Node& node, Run& run) {

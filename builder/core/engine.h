@@ -53,6 +53,7 @@ class Engine {
   void run_stage(Node& node, Run& run);
   // One run of a stage; commits its result unless the inputs changed meanwhile, and returns how.
   std::vector<std::string> attempt(Node& node, Run& run);
+  // Seconds until all is done, from the durations of the last runs; negative: unknown.
   double estimate_left() const;
 
   const Config& config_;

@@ -229,6 +229,30 @@ TEST_F(EngineTest, CommandsGetTheSameSurroundingsEverywhere) {
   EXPECT_EQ(seen, "C.UTF-8 UTC 1000\n");
 }
 
+TEST_F(EngineTest, EstimateCountsStagesSideBySideOnce) {
+  class Estimate : public Status {
+   public:
+    void planned(int, int, double seconds) override { estimate = seconds; }
+    double estimate = -2;
+  } seen;
+  add("download", {});
+  add("compile", {});
+  add("join", {"download", "compile"}, true);
+  Engine(config, stages, cache, seen).build();
+  EXPECT_LT(seen.estimate, 0) << "nothing is known before the first run";
+  cache.remember_duration("download", 100);
+  cache.remember_duration("compile", 60);
+  cache.remember_duration("join", 10);
+  config.source_date_epoch = 2000;
+  Engine(config, stages, cache, seen).build();
+  EXPECT_EQ(seen.estimate, 110);
+  for (const char* name : {"download", "compile", "join"}) cache.remember_duration(name, 10);
+  config.source_date_epoch = 3000;
+  config.parallel_stages = 1;
+  Engine(config, stages, cache, seen).build();
+  EXPECT_EQ(seen.estimate, 30);
+}
+
 TEST_F(EngineTest, DateIsPartOfTheKey) {
   add("a", {}, true);
   build();
