@@ -117,7 +117,10 @@ void RootfsSystemStage::run(StageContext& ctx) const {
 
   // Presets only speak when a package is installed; ours has come too late for networkd.
   ctx.progress("enabling services");
-  in_chroot(ctx, root, {"systemctl", "enable", "systemd-networkd.service", "starlingd.service"}).run();
+  std::vector<std::string> enable = {"systemctl", "enable", "systemd-networkd.service"};
+  for (const char* unit : {"starlingd.service", "starling-netboot.service"})
+    if (fs::exists(root / "usr/lib/systemd/system" / unit)) enable.push_back(unit);
+  in_chroot(ctx, root, enable).run();
 
   const std::string version = kernel_version(root);
   ctx.progress("making the initramfs for " + version);
