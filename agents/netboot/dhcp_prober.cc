@@ -15,8 +15,9 @@ namespace starling::netboot {
 namespace {
 
 using boost::system::error_code;
-constexpr int kRequests = 2;
-constexpr auto kInterval = std::chrono::milliseconds(1500);
+// Servers that first ping the address they offer (dnsmasq) take 3 s to answer.
+constexpr int kRequests = 3;
+constexpr auto kInterval = std::chrono::milliseconds(2000);
 
 int open_socket(unsigned interface_index) {
   UniqueFd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_IP)));

@@ -16,12 +16,12 @@
 
 namespace starling::netboot {
 
-// Asks one LAN whether a DHCP server is there: two DHCPDISCOVERs from a packet socket, so that it
+// Asks one LAN whether a DHCP server is there: three DHCPDISCOVERs from a packet socket, so that it
 // works without an address and does not disturb the machine's own DHCP client. No address is
 // taken: an offer that is not requested lapses.
 class DhcpProber : public std::enable_shared_from_this<DhcpProber> {
  public:
-  // All offers heard within about 3 s.
+  // All offers heard within about 6 s.
   using Done = std::function<void(std::vector<Offer>)>;
 
   // Starts; `done` is called once, from the io_context, unless cancel() comes first. Throws

@@ -219,15 +219,14 @@ void Service::open_http(Lan& lan) {
   lan.files = files_.files;
   lan.files["pxelinux.cfg/default"] = root / "pxelinux.cfg/default";
   lan.files["grub/grub.cfg"] = root / "grub/grub.cfg";
-  if (lan.http && lan.http_address == lan.served->address) return;
-  lan.http.reset();
+  if (lan.http.contains(lan.served->address)) return;
   const boost::asio::ip::tcp::endpoint where(
       boost::asio::ip::address_v4(lan.served->address),
       static_cast<unsigned short>(settings_.http_port));
   const auto index = std::ranges::find_if(lans_, [&lan](const auto& e) {
                        return &e.second == &lan;
                      })->first;
-  lan.http = std::make_unique<HttpServer>(
+  lan.http[lan.served->address] = std::make_unique<HttpServer>(
       io_, where,
       [this, index]() -> const FileTable& {
         static const FileTable kNone;
@@ -235,7 +234,6 @@ void Service::open_http(Lan& lan) {
         return found == lans_.end() ? kNone : found->second.files;
       },
       [this](const Transfer& t) { on_transfer(t); });
-  lan.http_address = lan.served->address;
 }
 
 void Service::apply(const std::vector<ServedLink>& links) {
@@ -264,16 +262,17 @@ void Service::stop_serving(const std::string& why) {
   problem_ = why;
   if (dnsmasq_) log_notice("no longer serving" + (why.empty() ? "" : ": " + why));
   dnsmasq_.reset();
-  for (auto& [index, lan] : lans_) {
-    lan.http.reset();
-    lan.served.reset();
-  }
+  for (auto& [index, lan] : lans_) lan.served.reset();
 }
 
 void Service::on_log_line(const std::string& line) {
-  log_info(line);
   if (const auto lease = read_dnsmasq_lease(line)) record_.knows(lease->first, lease->second);
-  if (const auto event = read_dnsmasq_line(line)) record_.add(*event, std::time(nullptr));
+  if (const auto event = read_dnsmasq_line(line)) {
+    record_.add(*event, std::time(nullptr));
+    log_info(line);
+  } else {
+    log_debug(line);
+  }
 }
 
 void Service::on_transfer(const Transfer& t) {

@@ -47,8 +47,9 @@ class Service {
     std::vector<LinkAddress> addresses;
     std::optional<ServedLink> served;
     FileTable files;
-    std::unique_ptr<HttpServer> http;
-    Ipv4 http_address = 0;
+    // By address. They stay when the address to serve from changes or another node becomes the
+    // answerer: a machine may be in the middle of its image.
+    std::map<Ipv4, std::unique_ptr<HttpServer>> http;
   };
 
   void tick();
