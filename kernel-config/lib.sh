@@ -72,14 +72,13 @@ apt_root() {
 		EOF
 	} > "$root/apt.conf"
 	if ! cmp -s "$root/sources.list.new" "$root/sources.list" || [ "${STARLING_REFRESH:-0}" = 1 ]; then
-		cp "$root/sources.list.new" "$root/sources.list.trying"
 		mv "$root/sources.list.new" "$root/sources.list"
 		if ! APT_CONFIG=$root/apt.conf apt-get -qq --error-on=any update; then
 			rm -f "$root/sources.list"
 			die "the mirror $main does not answer for: $*"
 		fi
 	fi
-	rm -f "$root/sources.list.new" "$root/sources.list.trying"
+	rm -f "$root/sources.list.new"
 }
 
 # newest_source: "PACKAGE VERSION" of the newest linux-source in the apt root; release candidates
