@@ -78,25 +78,29 @@ static std::string where(const std::string& file, const std::string& content,
   return found;
 }
 
+// A value that parses but makes no sense; begins with the option's name.
+struct ValueMistake : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 static void check_values(const po::variables_map& values) {
   const auto range = [&](const char* name, long value, long low, long high) {
     if (value < low || value > high) {
-      throw po::error_with_option_name(std::to_string(value) + " is not between " +
-                                           std::to_string(low) + " and " + std::to_string(high),
-                                       name);
+      throw ValueMistake(std::string(name) + ": " + std::to_string(value) + " is not between " +
+                         std::to_string(low) + " and " + std::to_string(high));
     }
   };
   const auto text = [&](const char* name, auto check) {
     try {
       check(values[name].as<std::string>());
     } catch (const std::exception& e) {
-      throw po::error_with_option_name(e.what(), name);
+      throw ValueMistake(std::string(name) + ": " + e.what());
     }
   };
   range("port", values["port"].as<std::uint32_t>(), 1, 65535);
   range("number", values["number"].as<std::uint32_t>(), 0, 65535);
   range("priority", values["priority"].as<int>(), 0, 99);
-  text("flock", [](const std::string& v) { check_flock_name(v, "flock"); });
+  text("flock", [](const std::string& v) { check_flock_name(v, "name"); });
   text("interfaces", [](const std::string& v) { LinkFilter{v}; });
   text("machine", [](const std::string& v) {
     std::array<std::uint8_t, 8> id;
@@ -138,6 +142,8 @@ static po::parsed_options read_file(const std::filesystem::path& path) {
       check_values(values);
     }
     return parsed;
+  } catch (const ValueMistake& e) {
+    throw ConfigError(where(path, *content, key) + ": " + e.what());
   } catch (const po::multiple_occurrences& e) {
     throw ConfigError(where(path, *content, e.get_option_name()) + ": " + e.what());
   } catch (const po::error& e) {
@@ -216,6 +222,8 @@ Config load_config(const std::vector<std::string>& arguments, const ConfigSource
     po::notify(with_defaults);
     check_values(with_defaults);
     values = with_defaults;
+  } catch (const ValueMistake& e) {
+    throw ConfigError(e.what());
   } catch (const po::error& e) {
     throw ConfigError(e.what());
   }
