@@ -22,7 +22,11 @@ std::optional<BootEvent> read_dnsmasq_line(const std::string& line) {
   std::smatch m;
   if (line.size() > 2000) return std::nullopt;
   if (std::regex_search(line, m, kTftpSent)) return BootEvent{m[2], "tftp", m[1], "sent"};
-  if (std::regex_search(line, m, kTftpMissing)) return BootEvent{m[2], "tftp", m[1], "missing"};
+  if (std::regex_search(line, m, kTftpMissing)) {
+    // pxelinux asks for nine names it need not find before "default".
+    if (m[1].str().find("/pxelinux.cfg/") != std::string::npos) return std::nullopt;
+    return BootEvent{m[2], "tftp", m[1], "missing"};
+  }
   if (std::regex_search(line, m, kTftpFailed)) return BootEvent{m[2], "tftp", m[1], "broken off"};
   if (!std::regex_search(line, m, kDhcp)) return std::nullopt;
   const std::string verb = m[1];

@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "agents/common/fail.h"
+#include "agents/common/log.h"
 #include "agents/common/unique_fd.h"
 
 namespace starling::netboot {
@@ -80,7 +83,10 @@ Dnsmasq::~Dnsmasq() {
   reader_->pipe.close(ignored);
   if (pid_ <= 0) return;
   // SIGTERM ends it at once: it holds nothing that needs longer.
-  ::kill(pid_, SIGTERM);
+  if (::kill(pid_, SIGTERM) != 0) {
+    log_error(std::string("cannot end dnsmasq: ") + std::strerror(errno));
+    return;
+  }
   for (int i = 0; i < 200; ++i) {
     if (::waitpid(pid_, nullptr, WNOHANG) == pid_) return;
     ::usleep(5000);

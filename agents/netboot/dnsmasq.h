@@ -13,8 +13,9 @@
 
 namespace starling::netboot {
 
-// Debian's dnsmasq (package dnsmasq-base) as a child: DHCP and TFTP. It ends with this object,
-// and also when this process dies.
+// Debian's dnsmasq (package dnsmasq-base) as a child: DHCP and TFTP. It ends with this object.
+// It gives up root, so ending it takes CAP_KILL; when this process is killed it is the service
+// manager that ends it.
 class Dnsmasq {
  public:
   using OnLine = std::function<void(const std::string&)>;  // each line of its log

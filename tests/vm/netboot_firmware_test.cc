@@ -160,8 +160,9 @@ TEST_P(NetbootFirmware, ReachesItsInitrd) {
             << " s\n";
   pause_for(1500ms);
   bool recorded = false;
-  for (const auto& client : status()["clients"]) recorded |= client["client"] == mac_address(7);
-  EXPECT_TRUE(recorded) << status().dump();
+  const auto last = status();
+  for (const auto& client : last["clients"]) recorded |= client["client"] == mac_address(7);
+  EXPECT_TRUE(recorded) << last.dump();
 }
 
 INSTANTIATE_TEST_SUITE_P(
