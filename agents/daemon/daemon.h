@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -76,10 +75,8 @@ class Daemon {
   std::vector<membership::Event> untold_;
   std::map<std::uint64_t, std::uint16_t> told_;  // numbers logged for the living, by uid
   std::vector<ControlServer::Reply> leavers_;
-  std::atomic<std::uint32_t> speed_{0};
   std::unique_ptr<Liveness> liveness_;
   std::unique_ptr<ControlServer> control_;
-  std::unique_ptr<SmallThread> calibration_;
 };
 
 }  // namespace starling::daemon

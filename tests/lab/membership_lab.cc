@@ -44,6 +44,17 @@ TEST_F(MembershipLab, EightFindEachOtherAndCountFromOne) {
   EXPECT_GT(answer.at("memory_total"), 0);
   EXPECT_LT(answer.at("age"), 5.0);
 
+  const TimeNs told = until(20 * kSecond, [&] {
+    for (LabNode* n : running()) {
+      const auto board = n->ask({{"cmd", "nodes"}});
+      for (const auto& other : board.at("nodes")) {
+        if (other.at("speed") == 0) return false;
+      }
+    }
+    return true;
+  });
+  expect_within("every node described on every board, after its number", told, 3 * kSecond);
+
   std::string out;
   EXPECT_EQ(mosctl(node(0), {"nodes"}, &out), 0);
   for (int i = 1; i <= kNodes; ++i) {
