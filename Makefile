@@ -18,7 +18,7 @@ export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 
 clusterbuild := build/bin/clusterbuild
-build_args := $(if $(CONFIG),--config $(CONFIG),--profile $(PROFILE)) --out $(OUT) --cache $(STARLING_CACHE)
+build_args := $(if $(CONFIG),--config $(CONFIG),--profile $(PROFILE)) --out-dir $(OUT) --cache-dir $(STARLING_CACHE)
 
 .PHONY: help deps deps-build deps-iso deps-test all iso test test-kernel check-patches demo bench sim-long clean distclean
 
