@@ -28,6 +28,7 @@ fail() {
   echo "--- status:"; cat "$dir/run/status.json" || true
   exit 1
 }
+# Not for background jobs: $! would be a shell around the program, and outlive the test.
 in_ns() { local n=$1; shift; ip netns exec "nbl-$id-$n" "$@"; }
 # until SECONDS COMMAND...: tries twice a second.
 until_true() {
@@ -71,9 +72,9 @@ state-dir = $dir/state
 issue-file =
 hpc-device = $dir/none
 C
-in_ns node "$starlingd" --config "$dir/starling.conf" >"$dir/starlingd.log" 2>&1 &
+ip netns exec "nbl-$id-node" "$starlingd" --config "$dir/starling.conf" >"$dir/starlingd.log" 2>&1 &
 pids+=($!)
-in_ns node "$netboot" --control-socket "$dir/control.sock" --run-dir "$dir/run" --interfaces eth0 \
+ip netns exec "nbl-$id-node" "$netboot" --control-socket "$dir/control.sock" --run-dir "$dir/run" --interfaces eth0 \
   --medium "$dir/medium" --loaders "$dir/none" --cmdline "$dir/cmdline" --flock lab \
   >"$dir/netboot.log" 2>&1 &
 pids+=($!)
@@ -147,7 +148,7 @@ until_true 5 grep -q '"stage":"http"' "$dir/run/status.json" || fail "no record 
 
 step "a DHCP server appears"
 in_ns router ip addr add 192.168.77.1/24 dev eth0
-in_ns router dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --interface=eth0 \
+ip netns exec "nbl-$id-router" dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --interface=eth0 \
   --bind-interfaces --dhcp-leasefile="$dir/leases" \
   --dhcp-range=192.168.77.100,192.168.77.200,255.255.255.0,1h >"$dir/router.log" 2>&1 &
 pids+=($!)
