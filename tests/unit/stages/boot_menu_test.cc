@@ -19,6 +19,7 @@ TEST(BootMenu, EveryEntryBootsLiveOnScreenAndSerialWithThePersonsParameters) {
   ASSERT_EQ(entries.size(), 4u);
   for (const auto& e : entries) {
     EXPECT_THAT(e.parameters, HasSubstr("boot=live"));
+    EXPECT_THAT(e.parameters, HasSubstr("no_timer_check"));
     EXPECT_THAT(e.parameters, HasSubstr("console=tty0 console=ttyS0,115200"));
     EXPECT_TRUE(e.parameters.ends_with(" intel_iommu=off foo")) << e.parameters;
   }

@@ -82,8 +82,8 @@ TEST(Spdx, SameContentSameBytes) {
 
 TEST(Spdx, SurvivesMaintainersThatAreNotUtf8) {
   SpdxDocument d = sample();
-  d.packages[0].supplier = "Mar\xeda";
-  EXPECT_NO_THROW(static_cast<void>(json::parse(spdx_json(d))));
+  d.packages[0].supplier = "Mar\xed" "a";
+  EXPECT_TRUE(json::accept(spdx_json(d)));
 }
 
 TEST(PackageTable, ReadsSixFieldsAndRefusesOthers) {
