@@ -60,11 +60,13 @@ void PlainStatus::finished(const std::string& stage, double seconds) {
   line(head + stage + " done in " + clock_text(seconds));
 }
 
-void PlainStatus::failed(const std::string& stage, const std::string&, double seconds) {
+void PlainStatus::failed(const std::string& stage, const std::string& cause, double seconds) {
   auto it = running_.find(stage);
   const std::string head = it == running_.end() ? "" : count_text(it->second.start);
   if (it != running_.end()) running_.erase(it);
-  line(head + stage + " FAILED after " + clock_text(seconds));
+  // Another stage failed, or the person asked to stop: no fault of this one.
+  const bool stopped = cause == "stopped" || cause == "interrupted";
+  line(head + stage + (stopped ? " stopped after " : " FAILED after ") + clock_text(seconds));
 }
 
 void PlainStatus::note(const std::string& text) { line("note: " + text); }

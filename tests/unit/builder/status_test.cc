@@ -108,6 +108,14 @@ TEST(StatusTest, QuietSaysNothing) {
   EXPECT_EQ(out.str(), "");
 }
 
+TEST(StatusTest, StoppedIsNotFailed) {
+  std::ostringstream out;
+  const auto s = plain_status(out, {}, [] { return 0.0; });
+  s->started({"a", "p", 1, 1, -1});
+  s->failed("a", "interrupted", 5);
+  EXPECT_EQ(out.str(), "[1/1] a: p\n[1/1] a stopped after 0:05\n");
+}
+
 TEST(StatusTest, NothingToDo) {
   std::ostringstream out;
   const auto s = plain_status(out, {}, [] { return 0.0; });
