@@ -2,7 +2,10 @@
 #include "agents/netboot/http_server.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -24,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto kPatience = std::chrono::seconds(60);
 constexpr std::size_t kMaxHeader = 8 * 1024;
 constexpr std::size_t kChunk = 512 * 1024;  // one client does not hold the others up for longer
 
@@ -57,6 +60,11 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     error_code ignored;
     const auto peer = stream_.socket().remote_endpoint(ignored);
     client_ = peer.address().to_string();
+    // Without it the kernel takes megabytes at once, which a boot loader may need a minute to
+    // read: that would look like no progress.
+    const int unsent = 128 * 1024;
+    ::setsockopt(stream_.socket().native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+                 sizeof unsent);
     ++shared_->clients;
   }
   ~Session() { --shared_->clients; }
