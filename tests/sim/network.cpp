@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/sim/network.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -28,7 +30,11 @@ uint64_t Random::next() { return scramble(state_ += 0x9e3779b97f4a7c15ULL); }
 Network::Network(const NetworkOptions& options)
     : options_(options),
       random_(options.seed),
-      pool_(std::make_shared<membership::DescriptionPool>()) {}
+      pool_(std::make_shared<membership::DescriptionPool>()) {
+  // Ten thousand tables growing in turns would leave holes in the heap as big as themselves: give
+  // each large one mappings of its own, of which only what is touched costs memory.
+  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
 
 Network::~Network() = default;
 
