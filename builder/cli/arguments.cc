@@ -30,7 +30,8 @@ std::string unknown_option_text(const po::unknown_option& e, const po::options_d
   std::string word = name.substr(std::min(name.find_first_not_of('-'), name.size()));
   word = word.substr(0, word.find('='));
   const std::string guess = did_you_mean(word, known);
-  return "unknown option `" + name + "'" + (guess.empty() ? "" : "; did you mean `--" + guess + "'?");
+  return "unknown option `" + name + "'" +
+         (guess.empty() ? "" : "; did you mean `--" + guess + "'?");
 }
 
 }  // namespace
@@ -73,12 +74,14 @@ Arguments parse_arguments(const ArgumentSpec& spec, const Args& args) {
   if (result.has("argument"))
     result.positional = result.values["argument"].as<std::vector<std::string>>();
   if (result.has("config")) result.config_file = result.values["config"].as<std::string>();
-  if (spec.config && !spec.config_is_option_only && result.config_file.empty() && !result.positional.empty()) {
+  if (spec.config && !spec.config_is_option_only && result.config_file.empty() &&
+      !result.positional.empty()) {
     result.config_file = result.positional.front();
     result.positional.erase(result.positional.begin());
   }
   if (result.positional.size() > static_cast<size_t>(spec.most_positional))
-    throw usage_error(spec.verb, "`" + result.positional[static_cast<size_t>(spec.most_positional)] +
+    throw usage_error(spec.verb, "`" +
+                                     result.positional[static_cast<size_t>(spec.most_positional)] +
                                      "' is one argument too many");
   const fs::path here = fs::current_path();
   for (const auto& option : parsed.options) {
@@ -95,8 +98,7 @@ LoadedConfig load_for(const Arguments& arguments) {
   request.config_file = arguments.config_file;
   request.command_line = arguments.settings;
   std::error_code ec;
-  request.source_dir =
-      find_source_dir(fs::read_symlink("/proc/self/exe", ec), request.working_dir);
+  request.source_dir = find_source_dir(fs::read_symlink("/proc/self/exe", ec), request.working_dir);
   // The profile is looked for in it, so it must be known before anything is loaded.
   for (const auto& s : arguments.settings)
     if (s.option == "source-dir") request.source_dir = (s.dir / s.value).lexically_normal();
@@ -113,11 +115,9 @@ Config load_checked(const Arguments& arguments) {
 
 po::options_description status_options() {
   po::options_description options("Options of this command");
-  options.add_options()
-      ("explain", "say why each stage runs")
-      ("json", "events for programs, one JSON object per line")
-      ("quiet,q", "print errors only")
-      ("verbose,v", "print every line of every tool");
+  options.add_options()("explain", "say why each stage runs")(
+      "json", "events for programs, one JSON object per line")("quiet,q", "print errors only")(
+      "verbose,v", "print every line of every tool");
   return options;
 }
 

@@ -26,9 +26,9 @@ struct Arguments {
 struct ArgumentSpec {
   const char* verb;
   boost::program_options::options_description own;  // besides --help
-  bool config = false;                               // config options, --config and [CONFIG]
+  bool config = false;                              // config options, --config and [CONFIG]
   int most_positional = 0;
-  bool config_is_option_only = false;                // free words are not a config file
+  bool config_is_option_only = false;  // free words are not a config file
 };
 
 // Parses; prints the help and throws HelpShown for --help; throws Error (exit code 2, with "did

@@ -55,9 +55,11 @@ void make_flock_key(const Config& config, Status& status) {
   const fs::path fresh = file.string() + ".new";
   unlink(fresh.c_str());
   UniqueFd fd(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const bool written = fd && write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       fsync(fd.get()) == 0;
-  if (!written) throw Error(std::string("cannot write the flock key: ") + std::strerror(errno)).at_file(fresh);
+  const bool written =
+      fd && write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+      fsync(fd.get()) == 0;
+  if (!written)
+    throw Error(std::string("cannot write the flock key: ") + std::strerror(errno)).at_file(fresh);
   // link(2) does not replace a key that somebody else made meanwhile.
   if (link(fresh.c_str(), file.c_str()) != 0 && errno != EEXIST)
     throw Error(std::string("cannot write the flock key: ") + std::strerror(errno)).at_file(file);

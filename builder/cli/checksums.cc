@@ -65,9 +65,11 @@ std::map<std::string, std::string> parse_sums(std::string_view text, std::vector
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.empty()) continue;
     auto bad = [&](const char* why) {
-      faults.push_back({Fault::Kind::malformed, kSums, "line " + std::to_string(number) + " " + why});
+      faults.push_back(
+          {Fault::Kind::malformed, kSums, "line " + std::to_string(number) + " " + why});
     };
-    const bool shape = line.size() > 66 && line[64] == ' ' && (line[65] == ' ' || line[65] == '*') &&
+    const bool shape = line.size() > 66 && line[64] == ' ' &&
+                       (line[65] == ' ' || line[65] == '*') &&
                        line.find_first_not_of("0123456789abcdef") == 64;
     if (!shape) {
       bad("is not `<64 hex digits>  <file>'");
@@ -75,8 +77,10 @@ std::map<std::string, std::string> parse_sums(std::string_view text, std::vector
     }
     std::string name = line.substr(66);
     if (name.starts_with("./")) name.erase(0, 2);
-    if (leads_outside(name)) bad("names a file outside the folder");
-    else if (!sums.emplace(name, line.substr(0, 64)).second) bad("names a file a second time");
+    if (leads_outside(name))
+      bad("names a file outside the folder");
+    else if (!sums.emplace(name, line.substr(0, 64)).second)
+      bad("names a file a second time");
   }
   return sums;
 }
@@ -84,8 +88,9 @@ std::map<std::string, std::string> parse_sums(std::string_view text, std::vector
 std::vector<Fault> verify_sums(const fs::path& dir, size_t& files) {
   std::ifstream in(dir / kSums);
   if (!in)
-    throw Error("there is no SHA256SUMS in this folder").at_file(dir).hint(
-        "give the folder that `clusterbuild build' wrote, `out' by default");
+    throw Error("there is no SHA256SUMS in this folder")
+        .at_file(dir)
+        .hint("give the folder that `clusterbuild build' wrote, `out' by default");
   std::ostringstream text;
   text << in.rdbuf();
   std::vector<Fault> faults;

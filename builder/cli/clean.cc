@@ -26,8 +26,8 @@ int verb_clean(const Args& args) {
   const CacheLock lock(cache);
   cache.remove_stale();
   const auto freed = cache.clean(a.positional, a.has("all"));
-  std::cout << "freed " << (freed + (1 << 20) - 1) / (1 << 20) << " MiB in " << cache.root().string()
-            << "\n";
+  std::cout << "freed " << (freed + (1 << 20) - 1) / (1 << 20) << " MiB in "
+            << cache.root().string() << "\n";
   return 0;
 }
 

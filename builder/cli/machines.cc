@@ -5,7 +5,11 @@
 namespace starling::builder {
 
 // The machines' own verbs parse their command line themselves.
-int verb_boot(const Args& args) { return vm_boot(args); }
-int verb_test(const Args& args) { return vm_test(args); }
+int verb_boot(const Args& args) {
+  return vm_boot(args);
+}
+int verb_test(const Args& args) {
+  return vm_test(args);
+}
 
 }  // namespace starling::builder

@@ -65,7 +65,8 @@ int dispatch(const Args& args) {
     std::vector<std::string> known;
     for (const auto& v : verbs()) known.emplace_back(v.name);
     const std::string guess = did_you_mean(name, known);
-    Error e("unknown command `" + name + "'" + (guess.empty() ? "" : "; did you mean `" + guess + "'?"));
+    Error e("unknown command `" + name + "'" +
+            (guess.empty() ? "" : "; did you mean `" + guess + "'?"));
     throw e.hint("clusterbuild --help lists the commands").exit_with(2);
   }
   try {

@@ -48,8 +48,10 @@ int verb_plan(const Args& args) {
   json all = json::array();
   for (const auto& s : plan) {
     to_run += !s.cached;
-    if (a.has("json")) all.push_back(to_json(s));
-    else if (!a.has("quiet")) print(s, a.has("explain"));
+    if (a.has("json"))
+      all.push_back(to_json(s));
+    else if (!a.has("quiet"))
+      print(s, a.has("explain"));
   }
   if (a.has("json")) {
     std::cout << all.dump(1, ' ', false, json::error_handler_t::replace) << "\n";

@@ -50,7 +50,8 @@ int verb_show(const Args& args) {
     }
   }
   for (const auto& p : loaded.problems)
-    std::cerr << "clusterbuild: " << (p.file.empty() ? "" : p.file.string() + ": ") << p.what() << "\n";
+    std::cerr << "clusterbuild: " << (p.file.empty() ? "" : p.file.string() + ": ") << p.what()
+              << "\n";
   return loaded.problems.empty() ? 0 : 2;
 }
 

@@ -42,17 +42,16 @@ std::string check_signature(const fs::path& dir, const fs::path& key, std::vecto
 
 int verb_verify(const Args& args) {
   po::options_description own("Options of this command");
-  own.add_options()
-      ("key", po::value<std::string>()->value_name("FILE"), "PEM public key to check SHA256SUMS.sig with")
-      ("json", "the result as a JSON object")
-      ("quiet,q", "only the exit code");
+  own.add_options()("key", po::value<std::string>()->value_name("FILE"),
+                    "PEM public key to check SHA256SUMS.sig with")(
+      "json", "the result as a JSON object")("quiet,q", "only the exit code");
   const Arguments a = parse_arguments({"verify", own, false, 1}, args);
   const fs::path dir = a.positional.empty() ? "out" : a.positional.front();
   if (!fs::is_directory(dir)) throw Error("no such folder").at_file(dir).exit_with(2);
   size_t files = 0;
   auto faults = verify_sums(dir, files);
-  const std::string signature =
-      check_signature(dir, a.has("key") ? a.values["key"].as<std::string>() : std::string(), faults);
+  const std::string signature = check_signature(
+      dir, a.has("key") ? a.values["key"].as<std::string>() : std::string(), faults);
 
   if (a.has("json")) {
     nlohmann::json list = nlohmann::json::array();

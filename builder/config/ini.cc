@@ -62,7 +62,8 @@ IniText parse_ini(std::string_view text) {
     }
     if (line[0] == '[') {
       const auto heading = without_comment(line);
-      const auto name = heading.size() < 3 ? std::string_view() : trim(heading.substr(1, heading.size() - 2));
+      const auto name =
+          heading.size() < 3 ? std::string_view() : trim(heading.substr(1, heading.size() - 2));
       if (heading.back() != ']' || !is_name(name, true)) {
         problem("a section must look like [name]");
       } else {

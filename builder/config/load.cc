@@ -107,7 +107,8 @@ class Setter {
     if (spec_.kind == OptionKind::lines) return push(c_.*f, s_.value);
     for (const auto& word : split_words(s_.value)) {
       if (word.size() > 1 && word[0] == '-') {
-        if (!take_out(c_.*f, word.substr(1))) return "`" + word.substr(1) + "' is not in the list, so it cannot be taken out";
+        if (!take_out(c_.*f, word.substr(1)))
+          return "`" + word.substr(1) + "' is not in the list, so it cannot be taken out";
       } else if (std::find((c_.*f).begin(), (c_.*f).end(), word) == (c_.*f).end()) {
         push(c_.*f, word);
       }
@@ -174,7 +175,8 @@ class Setter {
 class Loader {
  public:
   Loader(const LoadRequest& request, LoadedConfig& loaded)
-      : request_(request), loaded_(loaded),
+      : request_(request),
+        loaded_(loaded),
         read_(request.read_file ? request.read_file : read_config_file) {}
 
   std::vector<Setting> settings_of(const fs::path& file) {
@@ -198,7 +200,8 @@ class Loader {
       text = read_(file);
     } catch (const Error& e) {
       const auto known = known_profiles(request_.source_dir);
-      std::string message = "there is no profile `" + name + "' (" + file.string() + ": " + e.what() + ")";
+      std::string message =
+          "there is no profile `" + name + "' (" + file.string() + ": " + e.what() + ")";
       const std::string guess = did_you_mean(name, known);
       if (!guess.empty()) message += "; did you mean `" + guess + "'?";
       report(wanted_by, message);
@@ -252,8 +255,9 @@ std::vector<Setting> read_settings(std::string_view text, const fs::path& file,
       continue;
     }
     if (const auto* spec = find_option(s.option)) {
-      s.excerpt = spec->secret ? std::string()  // the line has the secret in it
-                               : excerpt(text, entry.line, entry.value.empty() ? entry.key : entry.value);
+      s.excerpt = spec->secret
+                      ? std::string()  // the line has the secret in it
+                      : excerpt(text, entry.line, entry.value.empty() ? entry.key : entry.value);
     }
     settings.push_back(std::move(s));
   }
@@ -267,8 +271,7 @@ void apply(const Setting& setting, LoadedConfig& loaded) {
     return;
   }
   const std::string wrong = std::visit(Setter(*spec, setting, loaded), spec->field);
-  if (!wrong.empty())
-    loaded.problems.push_back(problem_at(setting, setting.option + ": " + wrong));
+  if (!wrong.empty()) loaded.problems.push_back(problem_at(setting, setting.option + ": " + wrong));
 }
 
 LoadedConfig load_config(const LoadRequest& request) {
@@ -282,8 +285,9 @@ LoadedConfig load_config(const LoadRequest& request) {
   Loader loader(request, loaded);
   std::vector<Setting> from_file;
   const fs::path config_file =
-      request.config_file.empty() ? fs::path()
-                                  : absolute_path(request.config_file.string(), request.working_dir);
+      request.config_file.empty()
+          ? fs::path()
+          : absolute_path(request.config_file.string(), request.working_dir);
   if (!config_file.empty()) from_file = loader.settings_of(config_file);
 
   // The last one to name a profile decides which is loaded; its values are the lowest layer.
@@ -309,7 +313,8 @@ LoadedConfig load_config(const LoadRequest& request) {
 }
 
 fs::path profile_file(const std::string& name, const fs::path& dir, const fs::path& source_dir) {
-  if (name.find('/') != std::string::npos || name.ends_with(".ini")) return absolute_path(name, dir);
+  if (name.find('/') != std::string::npos || name.ends_with(".ini"))
+    return absolute_path(name, dir);
   const fs::path in_tree = source_dir / "builder" / "profiles" / (name + ".ini");
   std::error_code ec;
   if (fs::exists(in_tree, ec)) return in_tree;

@@ -31,9 +31,9 @@ struct LoadedConfig {
 };
 
 struct LoadRequest {
-  std::filesystem::path config_file;          // empty: none
-  std::vector<Setting> command_line;          // `dir` and `where` filled in
-  std::filesystem::path source_dir;           // holds builder/profiles or profiles
+  std::filesystem::path config_file;  // empty: none
+  std::vector<Setting> command_line;  // `dir` and `where` filled in
+  std::filesystem::path source_dir;   // holds builder/profiles or profiles
   std::filesystem::path working_dir;
   // Reads a file; throws Error. Replaceable for tests and fuzzing.
   std::function<std::string(const std::filesystem::path&)> read_file;

@@ -25,10 +25,10 @@ enum class OptionKind {
 // One option: its name on the command line and in INI files, its place in Config, its meaning.
 // This table is the only place where an option is declared.
 struct OptionSpec {
-  using Field = std::variant<std::string Config::*, std::filesystem::path Config::*,
-                             int Config::*, long Config::*, KernelKind Config::*,
-                             std::vector<std::string> Config::*,
-                             std::vector<std::filesystem::path> Config::*>;
+  using Field =
+      std::variant<std::string Config::*, std::filesystem::path Config::*, int Config::*,
+                   long Config::*, KernelKind Config::*, std::vector<std::string> Config::*,
+                   std::vector<std::filesystem::path> Config::*>;
   const char* name;
   const char* value_name;
   OptionKind kind;

@@ -66,7 +66,8 @@ class Validator {
         report("packages", i, "`" + c_.packages[i] + "' cannot be a package's name");
     for (size_t i = 0; i < c_.boot_parameters.size(); ++i)
       if (!matches(c_.boot_parameters[i], "[!-~]+"))
-        report("boot-parameters", i, "`" + c_.boot_parameters[i] + "' has characters that a boot menu cannot hold");
+        report("boot-parameters", i,
+               "`" + c_.boot_parameters[i] + "' has characters that a boot menu cannot hold");
     for (size_t i = 0; i < c_.ssh_keys.size(); ++i)
       if (const auto fault = ssh_key_fault(c_.ssh_keys[i]); !fault.empty())
         report("ssh-keys", i, fault, "paste the line of a .pub file as it is");
@@ -84,7 +85,8 @@ class Validator {
       auto fault = want_directory(c_.live_build_config);
       if (fault.empty() && !looks_like_live_build(c_.live_build_config))
         fault = "has none of live-build's package-lists, hooks, includes.chroot, packages.chroot";
-      if (!fault.empty()) report("live-build-config", 0, c_.live_build_config.string() + " " + fault);
+      if (!fault.empty())
+        report("live-build-config", 0, c_.live_build_config.string() + " " + fault);
     }
     if (!c_.flock_key.empty()) {
       if (const auto fault = want_file(c_.flock_key); !fault.empty())
@@ -102,27 +104,32 @@ class Validator {
 
   void conflicts() {
     if (c_.kernel == KernelKind::debian && !c_.kernel_patches.empty())
-      report("kernel-patches", 0, "kernel = debian uses Debian's kernel as it is; patches need kernel = patched");
+      report("kernel-patches", 0,
+             "kernel = debian uses Debian's kernel as it is; patches need kernel = patched");
     if (c_.kernel == KernelKind::debian && !c_.kernel_config.empty())
-      report("kernel-config", 0, "kernel = debian uses Debian's kernel as it is; a config needs kernel = patched");
+      report("kernel-config", 0,
+             "kernel = debian uses Debian's kernel as it is; a config needs kernel = patched");
     const int level = c_.compression_level;
     const int most = c_.compression == "zstd" ? 22 : c_.compression == "gzip" ? 9 : 0;
     if (level > most)
       report("compression-level", 0,
              most == 0 ? c_.compression + " has no levels; leave it at 0"
-                       : c_.compression + " has levels 1 to " + std::to_string(most) + ", not " + std::to_string(level));
+                       : c_.compression + " has levels 1 to " + std::to_string(most) + ", not " +
+                             std::to_string(level));
     const auto inside = [](const fs::path& a, const fs::path& b) {
       const auto rel = a.lexically_relative(b);
       return !rel.empty() && *rel.begin() != "..";
     };
     if (c_.out_dir == "/") report("out-dir", 0, "the root directory cannot take the outputs");
     if (inside(c_.out_dir, c_.cache_dir) || inside(c_.cache_dir, c_.out_dir))
-      report("out-dir", 0, "out-dir " + c_.out_dir.string() + " and cache-dir " +
-                               c_.cache_dir.string() + " must not lie inside each other");
+      report("out-dir", 0,
+             "out-dir " + c_.out_dir.string() + " and cache-dir " + c_.cache_dir.string() +
+                 " must not lie inside each other");
     for (size_t i = 0; i < c_.overlays.size(); ++i)
       if (inside(c_.out_dir, c_.overlays[i]) || inside(c_.cache_dir, c_.overlays[i]))
-        report("overlays", i, "the overlay " + c_.overlays[i].string() +
-                                  " contains out-dir or cache-dir: the image would hold itself");
+        report("overlays", i,
+               "the overlay " + c_.overlays[i].string() +
+                   " contains out-dir or cache-dir: the image would hold itself");
   }
 
  private:
@@ -173,7 +180,8 @@ class Validator {
   void check_signing_key() {
     if (const auto fault = want_file(c_.signing_key); !fault.empty())
       return report("signing-key", 0, c_.signing_key.string() + " " + fault);
-    std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(c_.signing_key.c_str(), "re"), std::fclose);
+    std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(c_.signing_key.c_str(), "re"),
+                                               std::fclose);
     if (!file) return report("signing-key", 0, c_.signing_key.string() + " cannot be read");
     // An empty pass phrase rather than a question on the terminal.
     const auto no_phrase = [](char*, int, int, void*) { return 0; };
@@ -185,7 +193,8 @@ class Validator {
                     "make one with: openssl genpkey -algorithm ed25519 -out FILE");
     for (const char* type : {"ED25519", "RSA", "EC"})
       if (EVP_PKEY_is_a(key.get(), type)) return;
-    report("signing-key", 0, c_.signing_key.string() + " cannot sign: Ed25519, RSA and EC keys can");
+    report("signing-key", 0,
+           c_.signing_key.string() + " cannot sign: Ed25519, RSA and EC keys can");
   }
 
   LoadedConfig& loaded_;
@@ -195,21 +204,26 @@ class Validator {
 bool is_base64(const std::string& s) {
   const auto end = s.find_last_not_of('=');
   return s.size() >= 16 && s.size() % 4 == 0 && end != std::string::npos && s.size() - end <= 3 &&
-         std::all_of(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(end), [](unsigned char c) {
-           return std::isalnum(c) || c == '+' || c == '/';
-         });
+         std::all_of(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(end),
+                     [](unsigned char c) { return std::isalnum(c) || c == '+' || c == '/'; });
 }
 
 }  // namespace
 
 std::string ssh_key_fault(const std::string& line) {
-  static const std::vector<std::string> kTypes = {
-      "ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-      "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"};
+  static const std::vector<std::string> kTypes = {"ssh-ed25519",
+                                                  "ssh-rsa",
+                                                  "ecdsa-sha2-nistp256",
+                                                  "ecdsa-sha2-nistp384",
+                                                  "ecdsa-sha2-nistp521",
+                                                  "sk-ssh-ed25519@openssh.com",
+                                                  "sk-ecdsa-sha2-nistp256@openssh.com"};
   if (line.size() > 16384) return "a key line of more than 16 KiB";
-  if (std::any_of(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+  if (std::any_of(line.begin(), line.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
     return "a key is one line of text";
-  if (line.find("PRIVATE KEY") != std::string::npos) return "this is a PRIVATE key: give the public one";
+  if (line.find("PRIVATE KEY") != std::string::npos)
+    return "this is a PRIVATE key: give the public one";
   std::istringstream in(line);
   std::string word, type;
   // Options may stand before the type.
@@ -218,7 +232,8 @@ std::string ssh_key_fault(const std::string& line) {
       type = word;
       break;
     }
-  if (type.empty()) return "`" + line.substr(0, 40) + "' has no known key type (ssh-ed25519, ssh-rsa, ...)";
+  if (type.empty())
+    return "`" + line.substr(0, 40) + "' has no known key type (ssh-ed25519, ssh-rsa, ...)";
   std::string blob;
   if (!(in >> blob) || !is_base64(blob)) return "the " + type + " key is cut off or not base64";
   std::string raw(blob.size(), '\0');
@@ -227,7 +242,8 @@ std::string ssh_key_fault(const std::string& line) {
                                    static_cast<int>(blob.size()));
   // The blob begins with its own type: a 32-bit length and the text.
   const std::string head = std::string(3, '\0') + static_cast<char>(type.size()) + type;
-  if (size < 0 || !raw.starts_with(head)) return "the key is not of type " + type + ": it is damaged";
+  if (size < 0 || !raw.starts_with(head))
+    return "the key is not of type " + type + ": it is damaged";
   if (type == "ssh-ed25519" && blob.size() != 68) return "the ssh-ed25519 key is cut off";
   return {};
 }
@@ -235,9 +251,11 @@ std::string ssh_key_fault(const std::string& line) {
 std::string flock_key_fault(const std::string& text) {
   std::string key = text;
   if (!key.empty() && key.back() == '\n') key.pop_back();
-  if (key.size() != 64) return "must hold 64 hex digits, not " + std::to_string(key.size()) + " characters";
+  if (key.size() != 64)
+    return "must hold 64 hex digits, not " + std::to_string(key.size()) + " characters";
   for (char c : key)
-    if (!std::isxdigit(static_cast<unsigned char>(c))) return "must hold 64 hex digits and nothing else";
+    if (!std::isxdigit(static_cast<unsigned char>(c)))
+      return "must hold 64 hex digits and nothing else";
   if (key.find_first_not_of(key[0]) == std::string::npos) return "is one digit 64 times: not a key";
   return {};
 }

@@ -44,7 +44,8 @@ std::uintmax_t size_of(const fs::path& dir) {
   for (auto it = fs::recursive_directory_iterator(dir, ec);
        !ec && it != fs::recursive_directory_iterator(); it.increment(ec)) {
     struct stat st {};
-    if (lstat(it->path().c_str(), &st) == 0) total += static_cast<std::uintmax_t>(st.st_blocks) * 512;
+    if (lstat(it->path().c_str(), &st) == 0)
+      total += static_cast<std::uintmax_t>(st.st_blocks) * 512;
   }
   return total;
 }
@@ -83,8 +84,9 @@ void Cache::create() {
 void Cache::require_readable() const {
   const fs::path dir = root_ / "stages";
   if (access(dir.c_str(), R_OK | X_OK) != 0 && errno == EACCES)
-    throw Error("this user may not read the cache").at_file(dir).hint(
-        "run as the user who builds (root), or give another --cache-dir");
+    throw Error("this user may not read the cache")
+        .at_file(dir)
+        .hint("run as the user who builds (root), or give another --cache-dir");
 }
 
 int Cache::remove_stale() {
@@ -114,7 +116,8 @@ std::optional<CacheRecord> Cache::read_record(const fs::path& dir) const {
     r.digest = j.at("digest");
     r.seconds = j.at("seconds");
     r.inputs = j.at("inputs").get<std::map<std::string, std::string>>();
-    if (r.digest != dir.filename() || Fingerprint::digest_of(r.inputs) != r.digest) return std::nullopt;
+    if (r.digest != dir.filename() || Fingerprint::digest_of(r.inputs) != r.digest)
+      return std::nullopt;
     return r;
   } catch (const json::exception&) {
     return std::nullopt;
@@ -268,7 +271,8 @@ std::uintmax_t Cache::clean(const std::vector<std::string>& stages, bool everyth
 CacheLock::CacheLock(const Cache& cache) {
   const fs::path file = cache.root() / "lock";
   fd_.reset(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (!fd_) throw Error(std::string("cannot lock the cache: ") + std::strerror(errno)).at_file(file);
+  if (!fd_)
+    throw Error(std::string("cannot lock the cache: ") + std::strerror(errno)).at_file(file);
   if (flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
     char holder[32] = {};
     [[maybe_unused]] ssize_t n = pread(fd_.get(), holder, sizeof holder - 1, 0);
@@ -278,7 +282,8 @@ CacheLock::CacheLock(const Cache& cache) {
         .hint("wait for it to end, or build with a cache of your own: --cache-dir DIR");
   }
   const std::string pid = std::to_string(getpid()) + "\n";
-  if (ftruncate(fd_.get(), 0) == 0) [[maybe_unused]] ssize_t n = pwrite(fd_.get(), pid.data(), pid.size(), 0);
+  if (ftruncate(fd_.get(), 0) == 0) [[maybe_unused]]
+    ssize_t n = pwrite(fd_.get(), pid.data(), pid.size(), 0);
 }
 
 }  // namespace starling::builder

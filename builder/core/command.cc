@@ -93,20 +93,38 @@ struct Command::Result {
   std::deque<std::string> tail;  // last lines of everything
 };
 
-Command& Command::cwd(fs::path dir) { cwd_ = std::move(dir); return *this; }
+Command& Command::cwd(fs::path dir) {
+  cwd_ = std::move(dir);
+  return *this;
+}
 Command& Command::env(std::string name, std::string value) {
   env_[std::move(name)] = std::move(value);
   return *this;
 }
-Command& Command::input(std::string text) { input_ = std::move(text); return *this; }
-Command& Command::log_to(fs::path file) { log_ = std::move(file); return *this; }
-Command& Command::timeout(std::chrono::seconds limit) { timeout_ = limit; return *this; }
+Command& Command::input(std::string text) {
+  input_ = std::move(text);
+  return *this;
+}
+Command& Command::log_to(fs::path file) {
+  log_ = std::move(file);
+  return *this;
+}
+Command& Command::timeout(std::chrono::seconds limit) {
+  timeout_ = limit;
+  return *this;
+}
 Command& Command::on_line(std::function<void(std::string_view)> f) {
   on_line_ = std::move(f);
   return *this;
 }
-Command& Command::tee(std::function<void(std::string_view)> f) { tee_ = std::move(f); return *this; }
-Command& Command::cancel_on(const CancelToken* token) { cancel_ = token; return *this; }
+Command& Command::tee(std::function<void(std::string_view)> f) {
+  tee_ = std::move(f);
+  return *this;
+}
+Command& Command::cancel_on(const CancelToken* token) {
+  cancel_ = token;
+  return *this;
+}
 
 Command::Result Command::execute(bool separate_stdout) {
   if (argv_.empty()) throw Error("an empty command");
@@ -116,8 +134,9 @@ Command::Result Command::execute(bool separate_stdout) {
   // All that allocates happens before fork(): other threads may hold the allocator's lock.
   const auto path = env_.find("PATH");
   const char* own_path = getenv("PATH");
-  const fs::path program =
-      find_program(argv_[0], path != env_.end() ? path->second : own_path ? own_path : "/bin");
+  const fs::path program = find_program(argv_[0], path != env_.end() ? path->second
+                                                  : own_path         ? own_path
+                                                                     : "/bin");
   if (program.empty())
     throw Error("cannot start " + argv_[0] + ": no such program on PATH")
         .replay(shell_line())
@@ -141,7 +160,8 @@ Command::Result Command::execute(bool separate_stdout) {
   }
   // A full disk must not hide what the program said: it will fail by itself soon enough.
   auto to_log = [&](std::string_view data) {
-    if (log) [[maybe_unused]] ssize_t n = write(log.get(), data.data(), data.size());
+    if (log) [[maybe_unused]]
+      ssize_t n = write(log.get(), data.data(), data.size());
   };
   to_log("+ " + shell_line() + "\n");
 
@@ -171,7 +191,8 @@ Command::Result Command::execute(bool separate_stdout) {
   started.write.reset();
   int reason = 0;
   ssize_t got;
-  while ((got = read(started.read.get(), &reason, sizeof reason)) < 0 && errno == EINTR) {}
+  while ((got = read(started.read.get(), &reason, sizeof reason)) < 0 && errno == EINTR) {
+  }
   if (got == sizeof reason) {
     waitpid(pid, nullptr, 0);
     throw Error("cannot start " + argv_[0] + (cwd_ ? " in " + cwd_->string() : "") + ": " +
@@ -205,8 +226,10 @@ Command::Result Command::execute(bool separate_stdout) {
       }
       const std::string_view data(buffer, static_cast<size_t>(n));
       const bool keep = separate_stdout && is_stdout;
-      if (keep) result.output += data;
-      else to_log(data);
+      if (keep)
+        result.output += data;
+      else
+        to_log(data);
       try {
         (is_stdout ? cutter : err_cutter).feed(data);
       } catch (...) {
@@ -235,8 +258,10 @@ Command::Result Command::execute(bool separate_stdout) {
     int wait_ms = pidfd && !cancelled ? -1 : 100;
     if (deadline != Clock::time_point::max()) {
       const auto left =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count() + 1;
-      if (wait_ms < 0 || left < wait_ms) wait_ms = static_cast<int>(std::clamp<long>(left, 0, 1 << 30));
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count() +
+          1;
+      if (wait_ms < 0 || left < wait_ms)
+        wait_ms = static_cast<int>(std::clamp<long>(left, 0, 1 << 30));
     }
     poll(fds, 5, wait_ms);
     drain(out.read, true);
@@ -272,7 +297,8 @@ Command::Result Command::execute(bool separate_stdout) {
     if (!callback_error) callback_error = std::current_exception();
   }
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
   result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   if (callback_error) std::rethrow_exception(callback_error);
   if (cancelled && !result.timed_out) {

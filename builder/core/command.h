@@ -66,7 +66,6 @@ std::string shell_quote(const std::string& text);
 // The absolute path of `program` on `path` (a PATH list), or empty. A name with a '/' is itself.
 std::filesystem::path find_program(const std::string& program, const std::string& path);
 
-
 // Whether `program` is found on PATH.
 bool have_program(const std::string& program);
 

@@ -22,7 +22,8 @@ struct Symptom {
 
 // The first match counts: the more certain come first.
 constexpr Symptom kSymptoms[] = {
-    {"Temporary failure resolving", "no network, or no name service: a mirror's name did not resolve",
+    {"Temporary failure resolving",
+     "no network, or no name service: a mirror's name did not resolve",
      "check the machine's connection, then run the same command again: it resumes"},
     {"Could not resolve", "no network, or no name service: a mirror's name did not resolve",
      "check the machine's connection, then run the same command again: it resumes"},
@@ -33,11 +34,13 @@ constexpr Symptom kSymptoms[] = {
      "check the `mirror' option and the connection, then run again"},
     {"Unable to locate package", "a package in the configuration does not exist in this suite",
      "correct `packages'; `apt-cache search WORD' finds names"},
-    {"has no installation candidate", "a package in the configuration cannot be installed from this suite",
+    {"has no installation candidate",
+     "a package in the configuration cannot be installed from this suite",
      "correct `packages'; `apt-cache policy NAME' says where it is"},
     {"does not have a Release file", "the mirror does not have this suite",
      "check the `mirror' and `suite' options"},
-    {"Failed getting release file", "the mirror does not have this suite, or is not a Debian mirror",
+    {"Failed getting release file",
+     "the mirror does not have this suite, or is not a Debian mirror",
      "check the `mirror' and `suite' options"},
     {"Invalid Release file", "the mirror is not a Debian mirror", "check the `mirror' option"},
     {"NO_PUBKEY", "the mirror's signature is by a key this machine does not know",
@@ -64,9 +67,10 @@ void explain(Error& e, const fs::path& cache_root) {
     e = better;
   };
   if (text.find("No space left on device") != std::string::npos || nearly_full(cache_root)) {
-    return replace_cause("the disk is full",
-                         "make room on the file system of " + cache_root.string() +
-                             " (`clusterbuild clean' removes old results), then run again: it resumes");
+    return replace_cause(
+        "the disk is full",
+        "make room on the file system of " + cache_root.string() +
+            " (`clusterbuild clean' removes old results), then run again: it resumes");
   }
   for (const auto& s : kSymptoms)
     if (text.find(s.words) != std::string::npos) return replace_cause(s.cause, s.hint);

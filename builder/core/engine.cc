@@ -49,8 +49,12 @@ struct Engine::Run {
 class Engine::Context : public StageContext {
  public:
   Context(Engine& engine, Run& run, const Node& node, fs::path tmp, fs::path log)
-      : engine_(engine), run_(run), node_(node), output_(tmp / "output"),
-        scratch_(tmp / "scratch"), log_(std::move(log)) {}
+      : engine_(engine),
+        run_(run),
+        node_(node),
+        output_(tmp / "output"),
+        scratch_(tmp / "scratch"),
+        log_(std::move(log)) {}
 
   const Config& config() const override { return engine_.config_; }
   const fs::path& output() const override { return output_; }
@@ -103,8 +107,12 @@ class Engine::Context : public StageContext {
 
 Engine::Engine(const Config& config, const std::vector<std::unique_ptr<Stage>>& stages,
                Cache& cache, Status& status, Now now)
-    : config_(config), cache_(cache), status_(status), now_(std::move(now)),
-      graph_(make_graph(stages, config)), stat_cache_(cache.root() / "stat-cache") {
+    : config_(config),
+      cache_(cache),
+      status_(status),
+      now_(std::move(now)),
+      graph_(make_graph(stages, config)),
+      stat_cache_(cache.root() / "stat-cache") {
   nodes_.resize(graph_.stages.size());
   for (size_t i = 0; i < nodes_.size(); ++i) {
     nodes_[i].stage = graph_.stages[i];
@@ -153,8 +161,8 @@ std::vector<PlannedStage> Engine::plan() {
   for (size_t i = 0; i < nodes_.size(); ++i) {
     Node& node = nodes_[i];
     look_up(node);
-    PlannedStage p{node.name, node.stage->purpose(), node.digest,
-                   !node.result.empty(), {}, node.estimate, {}};
+    PlannedStage p{node.name, node.stage->purpose(), node.digest, !node.result.empty(),
+                   {},        node.estimate,         {}};
     if (!p.cached) p.reasons = reasons(node);
     for (size_t need : graph_.needs[i]) p.needs.push_back(nodes_[need].name);
     plan.push_back(std::move(p));
@@ -255,8 +263,8 @@ void Engine::run_stage(Node& node, Run& run) {
       status_.note(node.name + " runs again: " + change + " while it ran");
     }
   } catch (...) {
-    error = diagnosed(std::current_exception(), node.name, cache_.log_file(node.name),
-                      cache_.root());
+    error =
+        diagnosed(std::current_exception(), node.name, cache_.log_file(node.name), cache_.root());
   }
   std::lock_guard lock(run.mutex);
   const double seconds = now_() - begin;
@@ -337,8 +345,7 @@ int Engine::build() {
         status_.started(node.start);
         threads.emplace_back([this, &node, &run] { run_stage(node, run); });
       }
-      if (run.running == 0 &&
-          (!open || run.stop.cancelled() || interrupt_token().cancelled()))
+      if (run.running == 0 && (!open || run.stop.cancelled() || interrupt_token().cancelled()))
         break;
       if (run.running == 0) continue;  // a lookup made something ready: go round again
       run.changed.wait_for(lock, std::chrono::milliseconds(200));
@@ -359,7 +366,8 @@ int Engine::build() {
 std::vector<std::pair<std::string, fs::path>> Engine::published() const {
   std::vector<std::pair<std::string, fs::path>> outputs;
   for (const auto& node : nodes_)
-    if (node.stage->published() && !node.result.empty()) outputs.emplace_back(node.name, node.result);
+    if (node.stage->published() && !node.result.empty())
+      outputs.emplace_back(node.name, node.result);
   return outputs;
 }
 
@@ -387,8 +395,9 @@ std::vector<std::string> input_changes(const std::map<std::string, std::string>&
       const bool texts = value.starts_with("=") && old->second.starts_with("=") &&
                          !name.starts_with("stage ") && value.size() + old->second.size() < 80;
       changes.push_back(name + " changed" +
-                        (texts ? " from `" + old->second.substr(1) + "' to `" + value.substr(1) + "'"
-                               : std::string()));
+                        (texts
+                             ? " from `" + old->second.substr(1) + "' to `" + value.substr(1) + "'"
+                             : std::string()));
     }
   }
   for (const auto& [name, value] : before)

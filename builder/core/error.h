@@ -13,18 +13,36 @@ namespace starling::builder {
 struct Error : std::runtime_error {
   explicit Error(std::string cause) : std::runtime_error(std::move(cause)) {}
 
-  Error& in_stage(std::string s) { stage = std::move(s); return *this; }
-  Error& at_file(std::filesystem::path p) { file = std::move(p); return *this; }
-  Error& replay(std::string c) { command = std::move(c); return *this; }
-  Error& see_log(std::filesystem::path p) { log = std::move(p); return *this; }
-  Error& hint(std::string h) { next_step = std::move(h); return *this; }
-  Error& exit_with(int code) { exit_code = code; return *this; }
+  Error& in_stage(std::string s) {
+    stage = std::move(s);
+    return *this;
+  }
+  Error& at_file(std::filesystem::path p) {
+    file = std::move(p);
+    return *this;
+  }
+  Error& replay(std::string c) {
+    command = std::move(c);
+    return *this;
+  }
+  Error& see_log(std::filesystem::path p) {
+    log = std::move(p);
+    return *this;
+  }
+  Error& hint(std::string h) {
+    next_step = std::move(h);
+    return *this;
+  }
+  Error& exit_with(int code) {
+    exit_code = code;
+    return *this;
+  }
 
-  std::string stage;             // the build stage, e.g. "rootfs"
-  std::filesystem::path file;    // the file (or file:line) at fault
-  std::string command;           // a shell line that replays the failed command
-  std::filesystem::path log;     // where the whole output is
-  std::string next_step;         // what to try
+  std::string stage;           // the build stage, e.g. "rootfs"
+  std::filesystem::path file;  // the file (or file:line) at fault
+  std::string command;         // a shell line that replays the failed command
+  std::filesystem::path log;   // where the whole output is
+  std::string next_step;       // what to try
   int exit_code = 1;
 };
 

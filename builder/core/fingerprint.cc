@@ -134,7 +134,9 @@ void Fingerprint::add_tree(std::string name, const fs::path& root) {
   }
 }
 
-std::string Fingerprint::digest() const { return digest_of(components_); }
+std::string Fingerprint::digest() const {
+  return digest_of(components_);
+}
 
 std::string Fingerprint::digest_of(const std::map<std::string, std::string>& components) {
   Sha256 sha;

@@ -15,7 +15,9 @@ CancelToken::CancelToken() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (fd_ < 0) throw Error(std::string("eventfd: ") + std::strerror(errno));
 }
 
-CancelToken::~CancelToken() { close(fd_); }
+CancelToken::~CancelToken() {
+  close(fd_);
+}
 
 void CancelToken::cancel() noexcept {
   count_.fetch_add(1);

@@ -13,8 +13,8 @@ namespace starling::builder {
 std::vector<pid_t> descendants(pid_t root);
 
 // Ends (SIGTERM, SIGKILL after 2 s) every process whose root or working directory lies in `dir`,
-// never the caller itself. Services that a package started in a chroot would else keep its mounts busy.
-// Returns how many were found.
+// never the caller itself. Services that a package started in a chroot would else keep its mounts
+// busy. Returns how many were found.
 int end_processes_in(const std::filesystem::path& dir);
 
 }  // namespace starling::builder

@@ -22,7 +22,9 @@ namespace {
 constexpr char kHeader[] = "clusterbuild-stat-cache 1";
 constexpr size_t kManyEntries = 50000;
 
-long long nanoseconds(const timespec& t) { return t.tv_sec * 1000000000LL + t.tv_nsec; }
+long long nanoseconds(const timespec& t) {
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
 
 }  // namespace
 

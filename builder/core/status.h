@@ -24,10 +24,12 @@ class Status {
   virtual void planned(int /*to_run*/, int /*cached*/, double /*estimate*/) {}
   virtual void explain(const std::string& /*stage*/, const std::vector<std::string>& /*reasons*/) {}
   virtual void started(const Start&) {}
-  virtual void progress(const std::string& /*stage*/, const std::string& /*what*/, double /*done*/) {}
+  virtual void progress(const std::string& /*stage*/, const std::string& /*what*/,
+                        double /*done*/) {}
   virtual void output(const std::string& /*stage*/, std::string_view /*line*/) {}
   virtual void finished(const std::string& /*stage*/, double /*seconds*/) {}
-  virtual void failed(const std::string& /*stage*/, const std::string& /*cause*/, double /*seconds*/) {}
+  virtual void failed(const std::string& /*stage*/, const std::string& /*cause*/,
+                      double /*seconds*/) {}
   virtual void note(const std::string& /*text*/) {}
   virtual void published(const std::string& /*file*/) {}
   virtual void done(bool /*ok*/, int /*ran*/, double /*seconds*/) {}

@@ -69,9 +69,13 @@ void PlainStatus::failed(const std::string& stage, const std::string& cause, dou
   line(head + stage + (stopped ? " stopped after " : " FAILED after ") + clock_text(seconds));
 }
 
-void PlainStatus::note(const std::string& text) { line("note: " + text); }
+void PlainStatus::note(const std::string& text) {
+  line("note: " + text);
+}
 
-void PlainStatus::published(const std::string& file) { line("wrote " + file); }
+void PlainStatus::published(const std::string& file) {
+  line("wrote " + file);
+}
 
 void PlainStatus::done(bool ok, int ran, double seconds) {
   if (!ok) return;  // main() prints the error

@@ -23,12 +23,15 @@ class ChecksumsTest : public testing::Test {
     dir.write("manifest.spdx.json", manifest(sha256_hex("image")));
     chmod(dir.write("flock.key", "secret").c_str(), 0600);
     // By the tool that others will check with.
-    dir.write("SHA256SUMS", Command({"sha256sum", "x.iso", "netboot/live/vmlinuz", "manifest.spdx.json"})
-                                .cwd(dir.path()).capture());
+    dir.write("SHA256SUMS",
+              Command({"sha256sum", "x.iso", "netboot/live/vmlinuz", "manifest.spdx.json"})
+                  .cwd(dir.path())
+                  .capture());
   }
   static std::string manifest(const std::string& hash) {
     return R"({"spdxVersion":"SPDX-2.3","files":[{"fileName":"./x.iso","checksums":[)"
-           R"({"algorithm":"SHA1","checksumValue":"0"},{"algorithm":"SHA256","checksumValue":")" + hash + R"("}]}]})";
+           R"({"algorithm":"SHA1","checksumValue":"0"},{"algorithm":"SHA256","checksumValue":")" +
+           hash + R"("}]}]})";
   }
   std::vector<std::string> faults() {
     std::vector<std::string> text;
@@ -48,9 +51,9 @@ TEST_F(ChecksumsTest, ChangedMissingAndExtra) {
   dir.write("x.iso", "imagf");
   fs::remove(dir / "netboot/live/vmlinuz");
   dir.write("netboot/more", "");
-  EXPECT_THAT(faults(), ElementsAre("netboot/live/vmlinuz is missing",
-                                    "x.iso does not match its checksum",
-                                    "netboot/more is not listed in SHA256SUMS"));
+  EXPECT_THAT(faults(),
+              ElementsAre("netboot/live/vmlinuz is missing", "x.iso does not match its checksum",
+                          "netboot/more is not listed in SHA256SUMS"));
 }
 
 TEST_F(ChecksumsTest, LinkDoesNotStandForAFile) {
@@ -66,9 +69,12 @@ TEST_F(ChecksumsTest, KeyMustBePrivate) {
 
 TEST_F(ChecksumsTest, ManifestMustAgree) {
   dir.write("manifest.spdx.json", manifest(std::string(64, 'a')));
-  dir.write("SHA256SUMS", Command({"sha256sum", "x.iso", "netboot/live/vmlinuz", "manifest.spdx.json"})
-                              .cwd(dir.path()).capture());
-  EXPECT_THAT(faults(), ElementsAre("manifest.spdx.json has another SHA-256 for x.iso than SHA256SUMS"));
+  dir.write("SHA256SUMS",
+            Command({"sha256sum", "x.iso", "netboot/live/vmlinuz", "manifest.spdx.json"})
+                .cwd(dir.path())
+                .capture());
+  EXPECT_THAT(faults(),
+              ElementsAre("manifest.spdx.json has another SHA-256 for x.iso than SHA256SUMS"));
 }
 
 TEST_F(ChecksumsTest, NoOrEmptyList) {
@@ -86,8 +92,9 @@ TEST(ParseSumsTest, FormsAndFaults) {
   EXPECT_EQ(sums.size(), 2u);
   EXPECT_TRUE(sums.contains("a file"));
   EXPECT_TRUE(sums.contains("b"));
-  for (const std::string& bad : {h + "  ../x", h + "  /etc/passwd", h + "  a/../../x", std::string("short  x"),
-                                 h + "  ", std::string(64, 'g') + "  x", h + "\tx"}) {
+  for (const std::string& bad :
+       {h + "  ../x", h + "  /etc/passwd", h + "  a/../../x", std::string("short  x"), h + "  ",
+        std::string(64, 'g') + "  x", h + "\tx"}) {
     faults.clear();
     EXPECT_TRUE(parse_sums(bad + "\n", faults).empty()) << bad;
     EXPECT_EQ(faults.size(), 1u) << bad;

@@ -23,7 +23,9 @@ class CliTest : public testing::Test {
   int run(std::vector<std::string> args) {
     std::string line;
     for (const auto& a : args) line += " " + shell_quote(a);
-    text = Command({"sh", "-c", CLUSTERBUILD + line + " 2>&1; echo \"exit $?\""}).cwd(dir.path()).capture();
+    text = Command({"sh", "-c", CLUSTERBUILD + line + " 2>&1; echo \"exit $?\""})
+               .cwd(dir.path())
+               .capture();
     const auto at = text.rfind("exit ");
     const int code = std::stoi(text.substr(at + 5));
     text.resize(at);
@@ -58,7 +60,8 @@ TEST_F(CliTest, MistakesOnTheCommandLine) {
 }
 
 TEST_F(CliTest, CheckFindsAllMistakesOfAFile) {
-  dir.write("bad.ini", "pakages = vim\nkernel = debian\nkernel-patches = none.patch\nvolume-label = x\n");
+  dir.write("bad.ini",
+            "pakages = vim\nkernel = debian\nkernel-patches = none.patch\nvolume-label = x\n");
   EXPECT_EQ(run({"check", "bad.ini", kSource}), 2);
   EXPECT_THAT(text, HasSubstr("bad.ini:1: unknown option `pakages'; did you mean `packages'?"));
   EXPECT_THAT(text, HasSubstr("bad.ini:3: kernel-patches: "));
@@ -100,8 +103,10 @@ TEST_F(CliTest, VerifySaysWhatIsWrong) {
 
   Command({"openssl", "genpkey", "-algorithm", "ed25519", "-out", "k.pem"}).cwd(dir.path()).run();
   Command({"openssl", "pkey", "-in", "k.pem", "-pubout", "-out", "k.pub"}).cwd(dir.path()).run();
-  Command({"openssl", "pkeyutl", "-sign", "-rawin", "-inkey", "k.pem", "-in", "out/SHA256SUMS", "-out",
-           "out/SHA256SUMS.sig"}).cwd(dir.path()).run();
+  Command({"openssl", "pkeyutl", "-sign", "-rawin", "-inkey", "k.pem", "-in", "out/SHA256SUMS",
+           "-out", "out/SHA256SUMS.sig"})
+      .cwd(dir.path())
+      .run();
   EXPECT_EQ(run({"verify", "out", "--key", "k.pub"}), 0);
   EXPECT_THAT(text, HasSubstr("the signature is good"));
   EXPECT_EQ(run({"verify", "out", "--json"}), 0);
@@ -109,7 +114,8 @@ TEST_F(CliTest, VerifySaysWhatIsWrong) {
 
   dir.write("out/SHA256SUMS", sha256_hex("imagf") + "  x.iso\n");
   dir.write("out/x.iso", "imagf");
-  EXPECT_EQ(run({"verify", "out", "--key", "k.pub"}), 1) << "sums that fit, but not the signed ones";
+  EXPECT_EQ(run({"verify", "out", "--key", "k.pub"}), 1)
+      << "sums that fit, but not the signed ones";
   EXPECT_THAT(text, HasSubstr("SHA256SUMS.sig is not a signature by this key"));
 }
 
@@ -129,8 +135,11 @@ TEST_F(CliTest, BuildNeedsRootAndSaysSo) {
     EXPECT_EQ(run({"build", kSource}), 1);
   } else {
     // setpriv rather than su: no login machinery, only another user.
-    text = Command({"sh", "-c", "chmod 755 . && setpriv --reuid=65534 --clear-groups " CLUSTERBUILD
-                    " build " + std::string(kSource) + " 2>&1; true"}).cwd(dir.path()).capture();
+    text = Command({"sh", "-c",
+                    "chmod 755 . && setpriv --reuid=65534 --clear-groups " CLUSTERBUILD " build " +
+                        std::string(kSource) + " 2>&1; true"})
+               .cwd(dir.path())
+               .capture();
   }
   if (text.find("ermission denied") != std::string::npos)
     GTEST_SKIP() << "another user cannot reach the program: " << text;

@@ -24,19 +24,24 @@ TEST(CommandTest, CapturesStandardOutputOnly) {
 TEST(CommandTest, GivesInputDirectoryAndEnvironment) {
   TempDir dir;
   EXPECT_EQ(Command({"sh", "-c", "cat; pwd; echo $WORD"})
-                .input("first\n").cwd(dir.path()).env("WORD", "two words").capture(),
+                .input("first\n")
+                .cwd(dir.path())
+                .env("WORD", "two words")
+                .capture(),
             "first\n" + dir.path().string() + "\ntwo words\n");
 }
 
 TEST(CommandTest, HasNoTerminalAndEmptyInput) {
-  EXPECT_EQ(Command({"sh", "-c", "cat; (: </dev/tty) 2>/dev/null || echo none"}).capture(), "none\n");
+  EXPECT_EQ(Command({"sh", "-c", "cat; (: </dev/tty) 2>/dev/null || echo none"}).capture(),
+            "none\n");
 }
 
 TEST(CommandTest, FailureTellsStatusLastLinesLogAndReplay) {
   TempDir dir;
   try {
     Command({"sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; done; exit 3"})
-        .log_to(dir / "log").run();
+        .log_to(dir / "log")
+        .run();
     FAIL();
   } catch (const Error& e) {
     EXPECT_THAT(e.what(), HasSubstr("sh failed with exit status 3"));
@@ -78,14 +83,18 @@ TEST(CommandTest, LinesComeOneByOneAndReturnsCount) {
 
 TEST(CommandTest, LargeOutputDoesNotBlock) {
   EXPECT_EQ(Command({"sh", "-c", "head -c 3000000 /dev/zero; head -c 300000 /dev/zero >&2"})
-                .capture().size(), 3000000u);
+                .capture()
+                .size(),
+            3000000u);
 }
 
 TEST(CommandTest, TimeoutEndsTheWholeGroup) {
   TempDir dir;
   try {
     Command({"sh", "-c", "sleep 1000 & echo $! > pid; wait"})
-        .cwd(dir.path()).timeout(std::chrono::seconds(1)).run();
+        .cwd(dir.path())
+        .timeout(std::chrono::seconds(1))
+        .run();
     FAIL();
   } catch (const Error& e) {
     EXPECT_THAT(e.what(), HasSubstr("longer than 1 s"));

@@ -16,7 +16,8 @@ using testing::StartsWith;
 Error diagnose(const Error& e) {
   TempDir dir;
   try {
-    std::rethrow_exception(diagnosed(std::make_exception_ptr(e), "rootfs", dir.write("log", ""), dir.path()));
+    std::rethrow_exception(
+        diagnosed(std::make_exception_ptr(e), "rootfs", dir.write("log", ""), dir.path()));
   } catch (const Error& better) {
     return better;
   }
@@ -30,7 +31,8 @@ TEST(DiagnoseTest, CommonCausesAreSaidFirstAndTheToolsWordsKept) {
       {"cp: error writing 'x': No space left on device", "the disk is full"},
   };
   for (const auto& [words, cause] : cases) {
-    const Error e = diagnose(Error(std::string("lb failed with exit status 1\n  | ") + words).replay("lb chroot"));
+    const Error e = diagnose(
+        Error(std::string("lb failed with exit status 1\n  | ") + words).replay("lb chroot"));
     EXPECT_THAT(e.what(), StartsWith(cause));
     EXPECT_THAT(e.what(), HasSubstr(words));
     EXPECT_EQ(e.command, "lb chroot");

@@ -19,10 +19,18 @@ TEST(DidYouMeanTest, Distance) {
 TEST(DidYouMeanTest, FindsWhatIsMeantAndNothingElse) {
   const auto known = option_names();
   const std::pair<const char*, const char*> cases[] = {
-      {"pakages", "packages"},       {"package", "packages"},     {"kernle", "kernel"},
-      {"hostnmae", "hostname"},      {"overlay", "overlays"},     {"ssh-key", "ssh-keys"},
-      {"out_dir", "out-dir"},        {"patches", "kernel-patches"}, {"kernal", "kernel"},
-      {"colour", ""},                {"x", ""},                   {"", ""},
+      {"pakages", "packages"},
+      {"package", "packages"},
+      {"kernle", "kernel"},
+      {"hostnmae", "hostname"},
+      {"overlay", "overlays"},
+      {"ssh-key", "ssh-keys"},
+      {"out_dir", "out-dir"},
+      {"patches", "kernel-patches"},
+      {"kernal", "kernel"},
+      {"colour", ""},
+      {"x", ""},
+      {"", ""},
   };
   for (const auto& [typed, meant] : cases) EXPECT_EQ(did_you_mean(typed, known), meant) << typed;
 }

@@ -22,8 +22,11 @@ class TestStage : public Stage {
   using Read = std::function<void(Fingerprint&)>;
   using Run = std::function<void(StageContext&)>;
   TestStage(std::string name, std::vector<std::string> needs, Read read, Run run, bool published)
-      : name_(std::move(name)), needs_(std::move(needs)), read_(std::move(read)),
-        run_(std::move(run)), published_(published) {}
+      : name_(std::move(name)),
+        needs_(std::move(needs)),
+        read_(std::move(read)),
+        run_(std::move(run)),
+        published_(published) {}
 
   std::string name() const override { return name_; }
   std::string purpose() const override { return "test " + name_; }
@@ -49,7 +52,9 @@ class RecordingStatus : public Status {
     for (const auto& r : reasons) events.push_back("explain " + stage + ": " + r);
   }
   void started(const Start& s) override { events.push_back("started " + s.stage); }
-  void finished(const std::string& stage, double) override { events.push_back("finished " + stage); }
+  void finished(const std::string& stage, double) override {
+    events.push_back("finished " + stage);
+  }
   void failed(const std::string& stage, const std::string&, double) override {
     events.push_back("failed " + stage);
   }
@@ -73,12 +78,14 @@ class EngineTest : public testing::Test {
   void add(const std::string& name, std::vector<std::string> needs, bool published = false) {
     if (!std::filesystem::exists(dir / "source/" / name)) dir.write("source/" + name, name);
     const auto source = dir / ("source/" + name);
-    add(name, needs, [source, name](Fingerprint& f) { f.add_file("source/" + name, source); },
+    add(
+        name, needs, [source, name](Fingerprint& f) { f.add_file("source/" + name, source); },
         [source, needs](StageContext& c) {
           std::string text = read_text(source);
           for (const auto& n : needs) text += "+" + read_text(c.result_of(n) / "file");
           std::ofstream(c.output() / "file") << text;
-        }, published);
+        },
+        published);
   }
   void add(const std::string& name, std::vector<std::string> needs, TestStage::Read read,
            TestStage::Run run, bool published = false) {

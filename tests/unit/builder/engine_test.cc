@@ -78,7 +78,8 @@ TEST_F(EngineTest, FailureNamesStageAndLogKeepsWhatSucceededAndResumes) {
     std::ofstream(c.output() / "half") << "x";
     if (broken) c.command({"sh", "-c", "echo the reason; exit 4"}).run();
   });
-  add("c", {"b"}, nullptr, [](StageContext&) {}, true);
+  add(
+      "c", {"b"}, nullptr, [](StageContext&) {}, true);
   try {
     build();
     FAIL();
@@ -97,14 +98,20 @@ TEST_F(EngineTest, FailureNamesStageAndLogKeepsWhatSucceededAndResumes) {
 
 TEST_F(EngineTest, FailureStopsTheStageBesideIt) {
   std::atomic<bool> started = false;
-  add("slow", {}, nullptr, [&](StageContext& c) {
-    started = true;
-    c.command({"sleep", "1000"}).run();
-  }, true);
-  add("bad", {}, nullptr, [&](StageContext&) {
-    while (!started) std::this_thread::yield();
-    throw Error("broken on purpose");
-  }, true);
+  add(
+      "slow", {}, nullptr,
+      [&](StageContext& c) {
+        started = true;
+        c.command({"sleep", "1000"}).run();
+      },
+      true);
+  add(
+      "bad", {}, nullptr,
+      [&](StageContext&) {
+        while (!started) std::this_thread::yield();
+        throw Error("broken on purpose");
+      },
+      true);
   try {
     build();
     FAIL();
@@ -146,11 +153,13 @@ TEST_F(EngineTest, OneAtATimeWhenAskedFor) {
 TEST_F(EngineTest, InputEditedWhileItRunsIsBuiltAgain) {
   int runs = 0;
   const auto source = dir.write("source/a", "first");
-  add("a", {}, [&](Fingerprint& f) { f.add_file("source/a", source); },
+  add(
+      "a", {}, [&](Fingerprint& f) { f.add_file("source/a", source); },
       [&](StageContext& c) {
         std::ofstream(c.output() / "file") << read_text(source);
         if (++runs == 1) dir.write("source/a", "second edition");
-      }, true);
+      },
+      true);
   EXPECT_EQ(build(), 1);
   EXPECT_EQ(runs, 2);
   EXPECT_EQ(read_text(outputs.at(0).second / "file"), "second edition");
@@ -161,7 +170,8 @@ TEST_F(EngineTest, InputEditedWhileItRunsIsBuiltAgain) {
 
 TEST_F(EngineTest, InputThatNeverStandsStillIsAnError) {
   int runs = 0;
-  add("a", {}, [&](Fingerprint& f) { f.add("count", std::to_string(runs)); },
+  add(
+      "a", {}, [&](Fingerprint& f) { f.add("count", std::to_string(runs)); },
       [&](StageContext&) { ++runs; }, true);
   try {
     build();
@@ -176,8 +186,12 @@ TEST_F(EngineTest, InputThatNeverStandsStillIsAnError) {
 TEST_F(EngineTest, InputMadeByAnEarlierStageIsSeen) {
   const auto made = dir / "made";
   add("maker", {}, nullptr, [&](StageContext&) { std::ofstream(made) << "new"; });
-  add("user", {"maker"}, [&](Fingerprint& f) { f.add_tree("made", dir / "made-dir");
-                                               f.add("made", read_text(made)); },
+  add(
+      "user", {"maker"},
+      [&](Fingerprint& f) {
+        f.add_tree("made", dir / "made-dir");
+        f.add("made", read_text(made));
+      },
       [](StageContext&) {}, true);
   EXPECT_EQ(build(), 2);
   EXPECT_EQ(build(), 0) << "the key must be that of the inputs at the run, not at the plan";
@@ -190,8 +204,8 @@ TEST_F(EngineTest, DamagedRecordRunsTheStageAgain) {
   const std::string good = read_text(record);
   std::string edited = good;
   edited.replace(edited.find("file 0"), 6, "file 1");
-  for (const std::string& text : {std::string(), std::string("{"), std::string("[]"),
-                                  std::string("{\"stage\":1}"), edited}) {
+  for (const std::string& text :
+       {std::string(), std::string("{"), std::string("[]"), std::string("{\"stage\":1}"), edited}) {
     std::ofstream(record) << text;
     EXPECT_EQ(build(), 1) << text;
     EXPECT_EQ(read_text(outputs.at(0).second / "file"), "a");
@@ -215,16 +229,20 @@ TEST_F(EngineTest, OldResultsArePruned) {
 
 TEST_F(EngineTest, ReadingAResultWithoutNeedingItIsAnError) {
   add("a", {}, true);
-  add("b", {}, nullptr, [](StageContext& c) { c.result_of("a"); }, true);
+  add(
+      "b", {}, nullptr, [](StageContext& c) { c.result_of("a"); }, true);
   config.parallel_stages = 1;
   EXPECT_THROW(build(), Error);
 }
 
 TEST_F(EngineTest, CommandsGetTheSameSurroundingsEverywhere) {
   std::string seen;
-  add("a", {}, nullptr, [&](StageContext& c) {
-    seen = c.command({"sh", "-c", "echo $LC_ALL $TZ $SOURCE_DATE_EPOCH"}).capture();
-  }, true);
+  add(
+      "a", {}, nullptr,
+      [&](StageContext& c) {
+        seen = c.command({"sh", "-c", "echo $LC_ALL $TZ $SOURCE_DATE_EPOCH"}).capture();
+      },
+      true);
   build();
   EXPECT_EQ(seen, "C.UTF-8 UTC 1000\n");
 }
@@ -263,16 +281,21 @@ TEST_F(EngineTest, DateIsPartOfTheKey) {
 TEST_F(EngineTest, MountsAndProcessesOfAFailedStageAreUndone) {
   if (geteuid() != 0) GTEST_SKIP() << "mounting needs root";
   fs::path where;
-  add("a", {}, nullptr, [&](StageContext& c) {
-    where = c.scratch() / "mnt";
-    fs::create_directories(where);
-    ASSERT_EQ(mount("none", where.c_str(), "tmpfs", 0, nullptr), 0);
-    fs::create_directories(where / "sub");
-    ASSERT_EQ(mount("none", (where / "sub").c_str(), "tmpfs", 0, nullptr), 0);
-    // A service that holds the mount busy and left the stage's process group.
-    c.command({"sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 & sleep 0.2"}).cwd(where / "sub").run();
-    throw Error("broken on purpose");
-  }, true);
+  add(
+      "a", {}, nullptr,
+      [&](StageContext& c) {
+        where = c.scratch() / "mnt";
+        fs::create_directories(where);
+        ASSERT_EQ(mount("none", where.c_str(), "tmpfs", 0, nullptr), 0);
+        fs::create_directories(where / "sub");
+        ASSERT_EQ(mount("none", (where / "sub").c_str(), "tmpfs", 0, nullptr), 0);
+        // A service that holds the mount busy and left the stage's process group.
+        c.command({"sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 & sleep 0.2"})
+            .cwd(where / "sub")
+            .run();
+        throw Error("broken on purpose");
+      },
+      true);
   EXPECT_THROW(build(), Error);
   EXPECT_TRUE(mounts_below(cache.root()).empty());
   EXPECT_TRUE(tmp_is_empty());
@@ -288,10 +311,14 @@ TEST_F(EngineTest, FullDiskIsSaidClearlyAndTheCacheStaysCorrect) {
   cache.create();
   std::uintmax_t size = 1 << 20;
   add("a", {}, true);
-  add("big", {"a"}, nullptr, [&](StageContext& c) {
-    c.command({"dd", "if=/dev/zero", "of=" + (c.output() / "file").string(), "bs=64k",
-               "count=" + std::to_string(size / 65536)}).run();
-  }, true);
+  add(
+      "big", {"a"}, nullptr,
+      [&](StageContext& c) {
+        c.command({"dd", "if=/dev/zero", "of=" + (c.output() / "file").string(), "bs=64k",
+                   "count=" + std::to_string(size / 65536)})
+            .run();
+      },
+      true);
   size = 32 << 20;
   try {
     build();

@@ -42,11 +42,13 @@ TEST(ExamplesTest, EveryExampleIsAccepted) {
 }
 
 TEST(ExamplesTest, EveryProfileIsAcceptedAndHasTheSmallersPackages) {
-  const auto minimal = load({}, "minimal"), classroom = load({}, "classroom"), dev = load({}, "dev");
+  const auto minimal = load({}, "minimal"), classroom = load({}, "classroom"),
+             dev = load({}, "dev");
   for (const auto* l : {&minimal, &classroom, &dev}) EXPECT_EQ(text(*l), "");
   EXPECT_GT(classroom.config.packages.size(), minimal.config.packages.size());
   EXPECT_GT(dev.config.packages.size(), classroom.config.packages.size());
-  for (const auto& p : minimal.config.packages) EXPECT_THAT(dev.config.packages, testing::Contains(p));
+  for (const auto& p : minimal.config.packages)
+    EXPECT_THAT(dev.config.packages, testing::Contains(p));
 }
 
 TEST(ExamplesTest, TheManualHasEveryOption) {

@@ -13,7 +13,9 @@ std::string value_of(const std::string& line) {
 }
 
 TEST(IniTest, SectionsLinesAndComments) {
-  const auto ini = parse_ini("\xef\xbb\xbf# comment\r\n; another\n\nsuite = trixie\r\n[kernel]\n  patches=a b.patch  # why\n");
+  const auto ini = parse_ini(
+      "\xef\xbb\xbf# comment\r\n; another\n\nsuite = trixie\r\n[kernel]\n  patches=a b.patch  # "
+      "why\n");
   ASSERT_TRUE(ini.problems.empty());
   ASSERT_EQ(ini.entries.size(), 2u);
   EXPECT_EQ(ini.entries[0].section, "");
@@ -38,16 +40,16 @@ TEST(IniTest, Values) {
 
 TEST(IniTest, ProblemsHaveTheirLine) {
   const std::pair<const char*, const char*> cases[] = {
-      {"x\nno equals sign", "expected"},   {"a=1\n[broken", "section"},
-      {"a=1\n[]", "section"},              {"a=1\n= value", "name"},
-      {"a=1\nb c = value", "name"},        {"a=1\nb = \"open", "quote"},
+      {"x\nno equals sign", "expected"}, {"a=1\n[broken", "section"},  {"a=1\n[]", "section"},
+      {"a=1\n= value", "name"},          {"a=1\nb c = value", "name"}, {"a=1\nb = \"open", "quote"},
       {"a=1\nb = \"x\" y", "quote"},
   };
   for (const auto& [text, word] : cases) {
     const auto ini = parse_ini(text);
     ASSERT_FALSE(ini.problems.empty()) << text;
     EXPECT_EQ(ini.problems.back().line, 2) << text;
-    EXPECT_NE(ini.problems.back().message.find(word), std::string::npos) << ini.problems.back().message;
+    EXPECT_NE(ini.problems.back().message.find(word), std::string::npos)
+        << ini.problems.back().message;
   }
   EXPECT_EQ(parse_ini(std::string_view("a = \0b", 6)).problems.size(), 1u);
 }

@@ -47,17 +47,22 @@ class InterruptTest : public EngineTest {
   }
   // A stage whose tool runs until it is ended, with something mounted if we may.
   void add_endless() {
-    add("endless", {"a"}, nullptr, [this](StageContext& c) {
-      if (fs::exists(dir / "quick")) return;
-      if (geteuid() == 0) {
-        fs::create_directory(c.scratch() / "m");
-        if (mount("none", (c.scratch() / "m").c_str(), "tmpfs", 0, nullptr) == 0)
-          c.mounted(c.scratch() / "m");
-      }
-      c.command({"sh", "-c", "echo $$ > " + (dir / "pid.new").string() + "; mv " +
-                 (dir / "pid.new").string() + " " + (dir / "pid").string() + "; exec sleep 1000"})
-          .run();
-    }, true);
+    add(
+        "endless", {"a"}, nullptr,
+        [this](StageContext& c) {
+          if (fs::exists(dir / "quick")) return;
+          if (geteuid() == 0) {
+            fs::create_directory(c.scratch() / "m");
+            if (mount("none", (c.scratch() / "m").c_str(), "tmpfs", 0, nullptr) == 0)
+              c.mounted(c.scratch() / "m");
+          }
+          c.command({"sh", "-c",
+                     "echo $$ > " + (dir / "pid.new").string() + "; mv " +
+                         (dir / "pid.new").string() + " " + (dir / "pid").string() +
+                         "; exec sleep 1000"})
+              .run();
+        },
+        true);
   }
 };
 

@@ -118,7 +118,9 @@ TEST_F(LoadTest, PathsAreRelativeToWhoSaysThem) {
 }
 
 TEST_F(LoadTest, SectionsArePrefixesAndUnderscoresDashes) {
-  config("[kernel]\nkernel = debian\nconfig = x.config\n[compression]\nlevel = 3\n[any]\nout_dir = o\n");
+  config(
+      "[kernel]\nkernel = debian\nconfig = x.config\n[compression]\nlevel = 3\n[any]\nout_dir = "
+      "o\n");
   const Config c = load();
   EXPECT_THAT(loaded.problems, IsEmpty());
   EXPECT_EQ(c.kernel, KernelKind::debian);
@@ -137,10 +139,11 @@ TEST_F(LoadTest, UnknownOptionHasLineExcerptAndGuess) {
 
 TEST_F(LoadTest, BadValuesHaveLineExcerptAndGuess) {
   config("compression = ztsd\n");
-  EXPECT_EQ(problem(), (dir / "conf/my.ini").string() +
-                           ":1: compression: `ztsd' is not one of zstd, xz, lz4, gzip; did you mean `zstd'?\n"
-                           "    1 | compression = ztsd\n"
-                           "      |               ^^^^");
+  EXPECT_EQ(problem(),
+            (dir / "conf/my.ini").string() +
+                ":1: compression: `ztsd' is not one of zstd, xz, lz4, gzip; did you mean `zstd'?\n"
+                "    1 | compression = ztsd\n"
+                "      |               ^^^^");
   for (const char* text : {"compression-level = high", "compression-level = 99", "cache-keep = 0",
                            "cache-keep = 1x", "cache-keep =", "parallel-stages = -1",
                            "source-date-epoch = 99999999999999999999", "kernel = hurd"}) {
@@ -177,11 +180,13 @@ TEST_F(LoadTest, EveryOptionCanBeSetInAFileAndComesBackAsText) {
     const std::string value = spec.kind == OptionKind::number   ? std::to_string(spec.least)
                               : spec.kind == OptionKind::choice ? spec.choices.back()
                                                                 : "/some-value";
-    const auto settings = read_settings(std::string(spec.name) + " = " + value, "/d/f.ini", one.problems);
+    const auto settings =
+        read_settings(std::string(spec.name) + " = " + value, "/d/f.ini", one.problems);
     ASSERT_EQ(settings.size(), 1u) << spec.name;
     apply(settings[0], one);
     EXPECT_THAT(one.problems, IsEmpty()) << spec.name;
-    EXPECT_THAT(option_text(one.config, spec), ElementsAre(spec.secret ? "(set)" : value)) << spec.name;
+    EXPECT_THAT(option_text(one.config, spec), ElementsAre(spec.secret ? "(set)" : value))
+        << spec.name;
     EXPECT_NE(config_options().find_nothrow(spec.name, false), nullptr) << spec.name;
   }
 }

@@ -18,7 +18,8 @@ TEST(MountsTest, RemovingATreeNeverFollowsABindMount) {
   TempDir dir;
   dir.write("host/precious", "x");
   fs::create_directories(dir / "tree/a b/host");  // a space: mountinfo escapes it
-  ASSERT_EQ(mount((dir / "host").c_str(), (dir / "tree/a b/host").c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(
+      mount((dir / "host").c_str(), (dir / "tree/a b/host").c_str(), nullptr, MS_BIND, nullptr), 0);
   EXPECT_THAT(mounts_below(dir / "tree"), testing::ElementsAre(dir / "tree/a b/host"));
   remove_tree(dir / "tree");
   EXPECT_FALSE(fs::exists(dir / "tree"));
@@ -30,8 +31,7 @@ TEST(MountsTest, NestedAndStackedMountsComeOffDeepestFirst) {
   TempDir dir;
   fs::create_directory(dir / "m");
   fs::create_directory(dir / "m-not-below");
-  for (int i = 0; i < 2; ++i)
-    ASSERT_EQ(mount("none", (dir / "m").c_str(), "tmpfs", 0, nullptr), 0);
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(mount("none", (dir / "m").c_str(), "tmpfs", 0, nullptr), 0);
   fs::create_directory(dir / "m/sub");
   ASSERT_EQ(mount("none", (dir / "m/sub").c_str(), "tmpfs", 0, nullptr), 0);
   ASSERT_EQ(mount("none", (dir / "m-not-below").c_str(), "tmpfs", 0, nullptr), 0);

@@ -49,24 +49,25 @@ TEST(StatusTest, PlainGolden) {
 TEST(StatusTest, TerminalGolden) {
   double clock = 0;
   std::ostringstream out;
-  const auto s = terminal_status(out, {}, [&] { return clock; }, 60);
+  const auto s = terminal_status(
+      out, {}, [&] { return clock; }, 60);
   play(*s, clock);
   const std::string clear = "\r\033[K";
-  EXPECT_EQ(out.str(),
-            "2 stages to run, 5 in the cache, about 1:15\n" +
-                clear + "[1/2] kernel 0:00 of ~1:00" +
-                clear + "[2/2] kernel 0:03 of ~1:00 | rootfs 0:00" +
-                clear + "[2/2] kernel: CC fork.o 25% 0:03 of ~1:00 | rootfs 0:00" +
-                clear + "[2/2] kernel: CC fork.o 25% 0:12 of ~1:00 | rootfs 0:09" +
-                clear + "[1/2] kernel done in 0:12\n"
-                "note: something to know\n"
-                "wrote out/x.iso\n"
-                "[2/2] rootfs FAILED after 0:09\n");
+  EXPECT_EQ(out.str(), "2 stages to run, 5 in the cache, about 1:15\n" + clear +
+                           "[1/2] kernel 0:00 of ~1:00" + clear +
+                           "[2/2] kernel 0:03 of ~1:00 | rootfs 0:00" + clear +
+                           "[2/2] kernel: CC fork.o 25% 0:03 of ~1:00 | rootfs 0:00" + clear +
+                           "[2/2] kernel: CC fork.o 25% 0:12 of ~1:00 | rootfs 0:09" + clear +
+                           "[1/2] kernel done in 0:12\n"
+                           "note: something to know\n"
+                           "wrote out/x.iso\n"
+                           "[2/2] rootfs FAILED after 0:09\n");
 }
 
 TEST(StatusTest, TerminalCutsAtTheWidthAndNotInsideACharacter) {
   std::ostringstream out;
-  const auto s = terminal_status(out, {}, [] { return 0.0; }, 30);
+  const auto s = terminal_status(
+      out, {}, [] { return 0.0; }, 30);
   s->started({"x", "p", 1, 1, -1});
   out.str("");
   s->progress("x", "aaaaaaaaaaaaaaaaaa\xc3\xa4\xc3\xa4\xc3\xa4", -1);
@@ -102,7 +103,8 @@ TEST(StatusTest, JsonTakesAnyBytes) {
 TEST(StatusTest, QuietSaysNothing) {
   double clock = 0;
   std::ostringstream out;
-  const auto s = terminal_status(out, {.quiet = true}, [&] { return clock; }, 60);
+  const auto s = terminal_status(
+      out, {.quiet = true}, [&] { return clock; }, 60);
   play(*s, clock);
   s->done(true, 0, 1);
   EXPECT_EQ(out.str(), "");

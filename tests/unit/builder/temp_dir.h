@@ -13,7 +13,8 @@ namespace starling::builder {
 class TempDir {
  public:
   TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "starling-test-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "starling-test-XXXXXX").string();
     path_ = std::filesystem::canonical(mkdtemp(pattern.data()));
   }
   ~TempDir() {

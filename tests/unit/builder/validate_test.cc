@@ -38,7 +38,9 @@ class ValidateTest : public testing::Test {
   LoadedConfig loaded;
 };
 
-TEST_F(ValidateTest, DefaultsAreGood) { EXPECT_EQ(faults(), ""); }
+TEST_F(ValidateTest, DefaultsAreGood) {
+  EXPECT_EQ(faults(), "");
+}
 
 TEST_F(ValidateTest, PlaceOfTheValueIsNamed) {
   c().volume_label = "lower";
