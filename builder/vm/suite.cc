@@ -55,7 +55,7 @@ std::string TestRun::on_node(int machine, const std::string& script, std::chrono
 }
 
 NodeView TestRun::view(int machine) {
-  return parse_node_view(on_node(machine, "mosctl nodes --json"));
+  return parse_node_view(on_node(machine, "mosctl nodes --all --json"));
 }
 
 void TestRun::wait_for(int machine, const std::string& what, std::chrono::milliseconds pace,
