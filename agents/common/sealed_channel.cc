@@ -247,7 +247,7 @@ void SealedChannel::forget(Table::iterator it) {
 }
 
 void SealedChannel::expire(TimeNs now) {
-  if (now - marked_ >= kSecond) {
+  if (now - marked_ >= kFloorStep) {
     old_counter_ = mark_counter_;
     mark_counter_ = sealer_.counter();
     marked_ = now;

@@ -34,8 +34,9 @@ struct ChannelCounters {
 // Each sending process seals under its own session key. A receiver that meets a session for the
 // first time cannot tell a member from a recording of one, so it holds the datagram, sends a
 // challenge with a fresh nonce, and delivers when that nonce comes back sealed by the same
-// session. The answer also says which of the session's datagrams are more than a second old, so
-// that recordings of a session that still lives are refused as well. Sessions already proven cost
+// session. The answer also says which of the session's datagrams are older than kFloorStep
+// or two, so that recordings of a session that still lives are refused as well: a word about a
+// node that has died since must not reach someone who knows of its death only by hearsay. Sessions already proven cost
 // one table look-up.
 //
 // Sans I/O and sans clock; not for two threads at once. Bounded in memory whatever arrives: a
@@ -43,6 +44,10 @@ struct ChannelCounters {
 // only other unproven ones.
 class SealedChannel {
  public:
+  // Shorter than any death takes to be declared, longer than a round trip of the challenge: what
+  // falls below the floor by mistake is one lost datagram.
+  static constexpr TimeNs kFloorStep = 200 * kMillisecond;
+
   struct Limits {
     std::size_t sessions = 16384;
     std::size_t unproven = 1024;
@@ -77,8 +82,8 @@ class SealedChannel {
   void receive(const Path& path, const Address6& local, Bytes datagram, TimeNs received, TimeNs now,
                Sink& sink);
 
-  // Forgets sessions that did not prove themselves in time or were silent for long. Call a few
-  // times a second.
+  // Forgets sessions that did not prove themselves in time or were silent for long. Call once
+  // in kFloorStep or more often.
   void expire(TimeNs now);
 
   const ChannelCounters& counters() const { return counters_; }
@@ -138,7 +143,7 @@ class SealedChannel {
   Order proven_;
   Order unproven_;
   std::vector<Held> held_;
-  // Own counters as they were one to two seconds ago, and at the last turn of the second.
+  // Own counters as they were one to two steps ago, and at the last step.
   std::uint64_t old_counter_ = 0;
   std::uint64_t mark_counter_ = 0;
   TimeNs marked_ = 0;

@@ -12,7 +12,7 @@ using membership::Time;
 
 // Datagrams read before the clock is looked at again.
 static constexpr std::size_t kReadLimit = 1024;
-static constexpr TimeNs kExpirePeriod = 200 * kMillisecond;
+static constexpr TimeNs kExpirePeriod = SealedChannel::kFloorStep;
 static constexpr TimeNs kLonelyPatience = 20 * kSecond;
 
 membership::Address to_member_address(const Address6& address, std::uint32_t interface,
