@@ -195,6 +195,10 @@ class Loader {
       report(wanted_by, "profile `" + name + "' is based on itself");
       return;
     }
+    if (open_.size() >= kMostNested || ++applied_ > kMostProfiles) {
+      report(wanted_by, "profile `" + name + "': too many profiles based on each other");
+      return;
+    }
     std::string text;
     try {
       text = read_(file);
@@ -220,6 +224,10 @@ class Loader {
   }
 
  private:
+  // Links between folders can make one profile appear under ever new names.
+  static constexpr size_t kMostNested = 16;
+  static constexpr size_t kMostProfiles = 64;
+
   void report(const Setting* at, const std::string& message) {
     loaded_.problems.push_back(at ? problem_at(*at, message) : Error(message));
   }
@@ -228,6 +236,7 @@ class Loader {
   LoadedConfig& loaded_;
   std::function<std::string(const fs::path&)> read_;
   std::vector<fs::path> open_;
+  size_t applied_ = 0;
 };
 
 }  // namespace

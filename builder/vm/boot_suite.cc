@@ -98,15 +98,33 @@ Step joined(std::vector<int> machines, int expected) {
           }};
 }
 
+// What starling-netboot says of itself; null while it has not yet said anything.
+nlohmann::json netboot_status(TestRun& run, int machine) {
+  const auto json = nlohmann::json::parse(
+      run.on_node(machine, "cat /run/starling/netboot/status.json || true"), nullptr, false);
+  return json.is_object() ? json : nlohmann::json();
+}
+
+// A netbooted node fetches in the background what it needs to boot others.
+Step has_boot_files(int machine) {
+  return {"node " + std::to_string(machine) + " has all boot files itself",
+          [machine](TestRun& run) -> std::string {
+            run.wait_for(machine, "it still lacks boot files", 1s, [&] {
+              const auto status = netboot_status(run, machine);
+              return status.contains("missing") && status["missing"].empty();
+            });
+            return "";
+          }};
+}
+
 Step serves_netboot(int machine) {
   return {"node " + std::to_string(machine) + " serves boot files", [machine](TestRun& run) {
-            std::string status;
+            nlohmann::json status;
             run.wait_for(machine, "it does not serve boot files", 1s, [&] {
-              status = run.on_node(machine, "cat /run/starling/netboot/status.json || true");
-              const auto json = nlohmann::json::parse(status, nullptr, false);
-              return json.is_object() && json.value("serving", false);
+              status = netboot_status(run, machine);
+              return status.is_object() && status.value("serving", false);
             });
-            return nlohmann::json::parse(status).value("mode", "");
+            return status.value("mode", "");
           }};
 }
 
@@ -226,6 +244,7 @@ Suite failover_suite(const FlockOptions& options) {
   if (!options.netboot || options.nodes < 2)
     throw builder::Error("the suite failover needs --netboot and --nodes 2 or more");
   auto suite = start(options);
+  suite.push_back(has_boot_files(2));
   suite.push_back(killed_is_dead(1, 2));
   suite.push_back(serves_netboot(2));
   const int fresh = options.nodes + 1;

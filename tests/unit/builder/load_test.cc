@@ -109,6 +109,13 @@ TEST_F(LoadTest, UnknownAndCyclicProfiles) {
   EXPECT_THAT(problem(), HasSubstr("based on itself"));
 }
 
+TEST_F(LoadTest, ProfileThatFindsItselfUnderEverNewNamesEnds) {
+  dir.write("conf/room.ini", "profile = more/room.ini\n");
+  std::filesystem::create_directory_symlink(".", dir / "conf/more");
+  config("profile = ./room.ini\n");
+  EXPECT_THAT(problem(), HasSubstr("too many profiles"));
+}
+
 TEST_F(LoadTest, PathsAreRelativeToWhoSaysThem) {
   config("overlays = files/one\noverlays = ../two\nhooks = /abs/hook\n");
   option("overlays", "three");
