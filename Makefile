@@ -75,7 +75,7 @@ sim-long: all
 	ctest --test-dir build -C long -L sim-long --output-on-failure
 
 demo: deps-test iso
-	$(clusterbuild) boot $(OUT)/*.iso --nodes $(NODES) --http 8080
+	$(clusterbuild) boot $(OUT)/*.iso --nodes $(NODES)
 
 bench: all
 	@set -e; for b in build/bin/bench_*; do echo "== $${b##*/}"; $$b; done
