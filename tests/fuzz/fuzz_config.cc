@@ -38,12 +38,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
 
   LoadRequest request;
-  request.working_dir = "/work";
+  request.working_dir = "/conf";
   request.source_dir = "/nonexistent";
-  request.config_file = "/work/c.ini";
+  request.config_file = "/conf/c.ini";
   // No file system: every profile is the fuzzed one, so it may also be its own base.
   request.read_file = [&](const std::filesystem::path& p) {
-    return p == "/work/c.ini" ? config : profile;
+    return p == "/conf/c.ini" ? config : profile;
   };
   const LoadedConfig loaded = load_config(request);
   for (const auto& spec : option_specs()) {
