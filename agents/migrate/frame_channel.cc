@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "agents/migrate/frame_channel.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace starling::migrate {
+
+static constexpr std::size_t kHead = 5;
+static constexpr std::size_t kChunk = 256 * 1024;
+// Up to here it is quicker to copy a message together than to send it in two calls.
+static constexpr std::size_t kCopyLimit = 64 * 1024;
+
+FrameChannel::FrameChannel(std::unique_ptr<ByteStream> stream)
+    : stream_(std::move(stream)), in_(kChunk) {}
+
+void FrameChannel::send(std::uint8_t type, Bytes body) { send(type, body, {}); }
+
+void FrameChannel::send(std::uint8_t type, Bytes head, Bytes tail) {
+  const std::size_t size = head.size() + tail.size();
+  if (size > kMaxBody) throw ProtocolError("a message of " + std::to_string(size) + " bytes");
+  out_.resize(kHead);
+  const auto length = static_cast<std::uint32_t>(size);
+  std::memcpy(out_.data(), &length, sizeof length);
+  out_[4] = type;
+  out_.insert(out_.end(), head.begin(), head.end());
+  if (tail.size() <= kCopyLimit) {
+    out_.insert(out_.end(), tail.begin(), tail.end());
+    tail = {};
+  }
+  stream_->write(out_);
+  if (!tail.empty()) stream_->write(tail);
+}
+
+std::optional<Frame> FrameChannel::parse() {
+  if (end_ - begin_ < kHead) return std::nullopt;
+  std::uint32_t length;
+  std::memcpy(&length, &in_[begin_], sizeof length);
+  if (length > kMaxBody) {
+    throw ProtocolError("the peer announced a message of " + std::to_string(length) + " bytes");
+  }
+  if (end_ - begin_ < kHead + length) {
+    if (in_.size() - begin_ < kHead + length) {
+      std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_),
+                in_.begin() + static_cast<std::ptrdiff_t>(end_), in_.begin());
+      end_ -= begin_;
+      begin_ = 0;
+      in_.resize(std::max(in_.size(), kHead + length));
+    }
+    return std::nullopt;
+  }
+  Frame frame;
+  frame.type = in_[begin_ + 4];
+  const auto body = in_.begin() + static_cast<std::ptrdiff_t>(begin_ + kHead);
+  frame.body.assign(body, body + length);
+  begin_ += kHead + length;
+  if (begin_ == end_) begin_ = end_ = 0;
+  return frame;
+}
+
+Frame FrameChannel::receive() {
+  while (true) {
+    if (auto frame = parse()) return std::move(*frame);
+    if (end_ == in_.size()) {
+      if (begin_ > 0) {
+        std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.end(), in_.begin());
+        end_ -= begin_;
+        begin_ = 0;
+      } else {
+        in_.resize(in_.size() + kChunk);
+      }
+    }
+    end_ += stream_->read({&in_[end_], in_.size() - end_});
+  }
+}
+
+std::optional<Frame> FrameChannel::try_receive() {
+  if (auto frame = parse()) return frame;
+  pollfd p{stream_->fd(), POLLIN, 0};
+  if (!stream_->pending() && ::poll(&p, 1, 0) <= 0) return std::nullopt;
+  return receive();
+}
+
+bool FrameChannel::buffered() const { return end_ > begin_ || stream_->pending(); }
+
+}  // namespace starling::migrate
