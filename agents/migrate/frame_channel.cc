@@ -16,7 +16,9 @@ static constexpr std::size_t kCopyLimit = 64 * 1024;
 FrameChannel::FrameChannel(std::unique_ptr<ByteStream> stream)
     : stream_(std::move(stream)), in_(kChunk) {}
 
-void FrameChannel::send(std::uint8_t type, Bytes body) { send(type, body, {}); }
+void FrameChannel::send(std::uint8_t type, Bytes body) {
+  send(type, body, {});
+}
 
 void FrameChannel::send(std::uint8_t type, Bytes head, Bytes tail) {
   const std::size_t size = head.size() + tail.size();
@@ -83,6 +85,8 @@ std::optional<Frame> FrameChannel::try_receive() {
   return receive();
 }
 
-bool FrameChannel::buffered() const { return end_ > begin_ || stream_->pending(); }
+bool FrameChannel::buffered() const {
+  return end_ > begin_ || stream_->pending();
+}
 
 }  // namespace starling::migrate

@@ -70,7 +70,9 @@ std::vector<Mapping> parse_maps(std::string_view text) {
   return mappings;
 }
 
-std::vector<Mapping> read_maps(pid_t pid) { return parse_maps(read_proc(pid, "maps")); }
+std::vector<Mapping> read_maps(pid_t pid) {
+  return parse_maps(read_proc(pid, "maps"));
+}
 
 RemoteRanges subtract(const RemoteRanges& from, const RemoteRanges& without) {
   RemoteRanges rest;

@@ -14,7 +14,7 @@ namespace starling::migrate {
 
 enum class VmaKind : std::uint32_t {
   ordinary = 0,
-  stack = 1,     // grows downwards
+  stack = 1,  // grows downwards
   vdso = 2,
   vvar = 3,
   vvar_vclock = 4,

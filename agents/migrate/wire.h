@@ -10,23 +10,23 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 // Types of the frames on the control connection; docs/MIGRATION.md has the state machine. The page
 // connections have types of their own (page_wire.h).
 enum FrameType : std::uint8_t {
-  kHello = 1,      // home: pb::Hello
-  kWelcome = 2,    // guest: pb::Welcome
-  kState = 3,      // home: pb::ProcessState; the process is stopped
-  kReady = 4,      // guest: the body is built and has not run
-  kRefused = 5,    // guest: pb::Welcome with the error; the process goes on at home
-  kRun = 6,        // home: the commit point
-  kCall = 7,       // guest: a forwarded call (call_codec.h)
-  kResult = 8,     // home: its result
-  kSignal = 9,     // home: pb::Signal for the body
-  kInterrupt = 10, // guest: 4 bytes tid; a signal waits for a thread in a forwarded call
-  kThreadExit = 11,// guest: 4 bytes tid
-  kExitGroup = 12, // guest: 4 bytes tid, 4 bytes status
-  kWantHome = 13,  // guest: pb::HomeReason
-  kStop = 14,      // home: stop the body for coming home
-  kHomeState = 15, // guest: pb::ProcessState
-  kHomeDone = 16,  // home: the process runs at home; the guest may forget the body
-  kPages = 17,     // guest: 8 bytes address, data
+  kHello = 1,        // home: pb::Hello
+  kWelcome = 2,      // guest: pb::Welcome
+  kState = 3,        // home: pb::ProcessState; the process is stopped
+  kReady = 4,        // guest: the body is built and has not run
+  kRefused = 5,      // guest: pb::Welcome with the error; the process goes on at home
+  kRun = 6,          // home: the commit point
+  kCall = 7,         // guest: a forwarded call (call_codec.h)
+  kResult = 8,       // home: its result
+  kSignal = 9,       // home: pb::Signal for the body
+  kInterrupt = 10,   // guest: 4 bytes tid; a signal waits for a thread in a forwarded call
+  kThreadExit = 11,  // guest: 4 bytes tid
+  kExitGroup = 12,   // guest: 4 bytes tid, 4 bytes status
+  kWantHome = 13,    // guest: pb::HomeReason
+  kStop = 14,        // home: stop the body for coming home
+  kHomeState = 15,   // guest: pb::ProcessState
+  kHomeDone = 16,    // home: the process runs at home; the guest may forget the body
+  kPages = 17,       // guest: 8 bytes address, data
   kPagesEnd = 18,
 };
 
