@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "agents/migrate/capture.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+
+#include <cstring>
+#include <thread>
+
+#include "agents/migrate/host.h"
+#include "agents/migrate/inspect.h"
+#include "tests/unit/migrate/child.h"
+
+namespace starling::migrate {
+namespace {
+
+struct Progress {
+  std::atomic<int> ready{0};
+  std::atomic<int> seen{0};
+  std::atomic<int> value{0};
+};
+
+void await(std::atomic<int>& what, int value) {
+  for (int i = 0; i < 50'000 && what < value; ++i) ::usleep(100);
+  ASSERT_GE(what, value);
+}
+
+TEST(Capture, RefusesSharedMemoryAndLeavesTheProcessRunning) {
+  Shared<Progress> p;
+  Child child([&] {
+    std::thread second([&] {
+      while (p->seen == 0) ++p->value;
+    });
+    ++p->ready;
+    second.join();
+    return 4;
+  });
+  await(p->ready, 1);
+  {
+    auto tracee = Tracee::freeze(child.pid());
+    Scratch scratch(tracee, child.pid(), choose_scratch(child.pid()));
+    EXPECT_THROW(capture(tracee, scratch), StaysHome);
+    scratch.unmap(child.pid());
+  }
+  p->seen = 1;
+  EXPECT_EQ(child.wait(), 4);
+}
+
+// A child without shared memory: it says on a pipe when it is ready.
+class Alone {
+ public:
+  explicit Alone(const std::function<int(int ready)>& body) {
+    if (::pipe(pipe_) != 0) throw std::runtime_error("pipe");
+    child_.emplace([&] { return body(pipe_[1]); });
+    char c;
+    if (::read(pipe_[0], &c, 1) != 1) throw std::runtime_error("the child is not ready");
+  }
+  ~Alone() {
+    ::close(pipe_[0]);
+    ::close(pipe_[1]);
+  }
+  pid_t pid() const { return child_->pid(); }
+  int wait() { return child_->wait(); }
+  std::string read_line() {
+    char text[64] = {};
+    return ::read(pipe_[0], text, sizeof text - 1) > 0 ? text : "";
+  }
+
+ private:
+  int pipe_[2];
+  std::optional<Child> child_;
+};
+
+TEST(Capture, TakesSignalsOutAndGivesThemBack) {
+  Alone child([](int ready) {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_BLOCK, &all, nullptr);
+    if (::write(ready, "x", 1) != 1) return 1;
+    for (int expected = 1; expected <= 3; ++expected) {
+      siginfo_t info;
+      while (::sigwaitinfo(&all, &info) != SIGRTMIN + 3) {
+      }
+      if (info.si_value.sival_int != expected || info.si_code != SI_QUEUE) return 2;
+    }
+    return 5;
+  });
+  auto send = [&](int value) {
+    sigval v{};
+    v.sival_int = value;
+    ::sigqueue(child.pid(), SIGRTMIN + 3, v);
+  };
+  {
+    auto tracee = Tracee::freeze(child.pid());
+    settle_interrupted_calls(tracee);
+    send(1);
+    send(2);
+    Scratch scratch(tracee, child.pid(), choose_scratch(child.pid()));
+    const auto state = capture(tracee, scratch);
+    EXPECT_EQ(state.pending_size(), 2);
+    EXPECT_EQ(state.threads_size(), 1);
+    EXPECT_EQ(state.layout().value_size(), 11);
+    EXPECT_GE(state.pages_size(), 3);
+    EXPECT_FALSE(state.threads(0).xstate().empty());
+    bool stack = false, vdso = false, file = false;
+    for (const auto& vma : state.vmas()) {
+      stack |= vma.kind() == static_cast<std::uint32_t>(VmaKind::stack);
+      vdso |= vma.kind() == static_cast<std::uint32_t>(VmaKind::vdso);
+      file |= vma.file_backed();
+      EXPECT_NE(vma.begin(), scratch.at().value);
+    }
+    EXPECT_TRUE(stack && vdso && file);
+    give_back_signals(scratch, state);
+    scratch.unmap(child.pid());
+  }
+  send(3);
+  EXPECT_EQ(child.wait(), 5);
+}
+
+TEST(Capture, ADisturbedCallGoesOnUnnoticed) {
+  Alone child([](int ready) {
+    const int ep = ::epoll_create1(0);
+    if (::write(ready, "x", 1) != 1) return 1;
+    epoll_event event;
+    if (::epoll_wait(ep, &event, 1, 600) != 0) return 2;
+    if (::poll(nullptr, 0, 400) != 0) return 3;
+    timespec t{0, 400'000'000};
+    if (::nanosleep(&t, nullptr) != 0) return 4;
+    return 6;
+  });
+  for (int i = 0; i < 40; ++i) {
+    ::usleep(30'000);
+    try {
+      auto tracee = Tracee::freeze(child.pid());
+      settle_interrupted_calls(tracee);
+      Scratch scratch(tracee, child.pid(), choose_scratch(child.pid()));
+      give_back_signals(scratch, capture(tracee, scratch));
+      scratch.unmap(child.pid());
+    } catch (const ProcessGone&) {
+      break;
+    }
+  }
+  EXPECT_EQ(child.wait(), 6);
+}
+
+std::string reason(const std::function<void()>& make) {
+  Alone child([&](int ready) {
+    make();
+    if (::write(ready, "x", 1) != 1) return 1;
+    while (true) ::pause();
+    return 0;
+  });
+  return reason_to_stay(child.pid()).value_or("");
+}
+
+TEST(Inspect, NamesWhatKeepsAProcessHome) {
+  EXPECT_EQ(reason([] {}), "");
+  EXPECT_THAT(reason([] {
+                ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+              }),
+              testing::HasSubstr("shared memory"));
+  EXPECT_THAT(reason([] {
+                sigset_t set;
+                ::sigemptyset(&set);
+                ::sigaddset(&set, SIGUSR1);
+                (void)::signalfd(-1, &set, 0);
+              }),
+              testing::HasSubstr("signalfd"));
+  EXPECT_THAT(reason([] {
+                static char locked[4096];
+                (void)::mlock(locked, sizeof locked);
+              }),
+              testing::HasSubstr("mlock"));
+  EXPECT_THAT(reason([] {
+                const int fd = ::open("/dev/full", O_RDWR);
+                ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+              }),
+              testing::AnyOf("", "it maps /dev/full"));
+  EXPECT_THROW(reason_to_stay(0x3fffffff), ProcessGone);
+  EXPECT_EQ(reason_to_stay(2).value_or(""), "it is a thread of the kernel");
+}
+
+TEST(Inspect, NamesTheOtherSideOfSharedMemory) {
+  Shared<Progress> p;
+  Alone child([&](int ready) {
+    if (::write(ready, "x", 1) != 1) return 1;
+    while (true) ::pause();
+    return 0;
+  });
+  EXPECT_EQ(reason_to_stay(child.pid()), "it shares memory with pid " + std::to_string(::getpid()));
+}
+
+TEST(Host, MissesNothingOfItself) {
+  EXPECT_EQ(missing_feature(cpu_features(), enabled_xfeatures()), "");
+  auto more = cpu_features();
+  more[3] = ~0u;
+  EXPECT_NE(missing_feature(more, enabled_xfeatures()), "");
+  EXPECT_EQ(vdso_hash().size(), 32u);
+}
+
+}  // namespace
+}  // namespace starling::migrate
