@@ -74,4 +74,10 @@ SessionKey KeySchedule::session_key(const SessionId& session) const {
   return key;
 }
 
+StreamKey KeySchedule::stream_key() const {
+  StreamKey key;
+  expand(as_bytes("starling stream 1"), key);
+  return key;
+}
+
 }  // namespace starling

@@ -15,6 +15,7 @@ namespace starling {
 using SessionId = std::array<std::uint8_t, 16>;
 using FlockTag = std::array<std::uint8_t, 8>;
 using SessionKey = std::array<std::uint8_t, 32>;
+using StreamKey = std::array<std::uint8_t, 32>;
 
 // Everything derived from the flock key, by HKDF-SHA256 (RFC 5869): the extraction once, salted
 // with the flock's name so that two flocks of one key are still two; an expansion per use. Not for
@@ -30,6 +31,9 @@ class KeySchedule {
   const FlockTag& tag() const { return tag_; }
   // The key under which the sender of this session seals.
   SessionKey session_key(const SessionId& session) const;
+  // The pre-shared key of the flock's streams (secure_stream.h). Tells nothing about the flock key
+  // or any session's key, so that a process that only needs streams holds only this one.
+  StreamKey stream_key() const;
 
  private:
   struct KdfDelete {

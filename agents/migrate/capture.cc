@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "agents/migrate/capture.h"
 
-#include <linux/futex.h>
 #include <linux/rseq.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,43 +17,21 @@
 #include "agents/migrate/inspect.h"
 #include "agents/migrate/proc_file.h"
 #include "agents/migrate/process_maps.h"
+#include "agents/migrate/restart.h"
 #include "agents/migrate/wire.h"
 
 namespace starling::migrate {
 namespace {
 
-constexpr std::int64_t kRestartBlock = -516;  // ERESTART_RESTARTBLOCK, kernel-internal
 constexpr std::uint64_t kUserCode64 = 0x33;   // cs of 64-bit user mode
 constexpr std::size_t kSignals = 64;
 constexpr std::size_t kKernelSigaction = 32;
 constexpr std::size_t kSiginfo = 128;
 constexpr std::size_t kMaxFirstPages = 64;
 
-std::int64_t result_of(const Registers& r) {
-  return static_cast<std::int64_t>(r.rax);
-}
-bool in_call(const Registers& r) {
-  return static_cast<std::int64_t>(r.orig_rax) >= 0;
-}
 
 std::string task_status(pid_t pid, pid_t tid) {
   return read_proc(pid, "task/" + std::to_string(tid) + "/status");
-}
-
-// Calls that answer EINTR to any disturbance, also to one without a signal: signal(7),
-// "Interruption of system calls and library functions by stop signals".
-bool reports_disturbance(std::uint64_t nr) {
-  switch (nr) {
-    case SYS_epoll_wait:
-    case SYS_epoll_pwait:
-    case SYS_epoll_pwait2:
-    case SYS_rt_sigtimedwait:
-    case SYS_semop:
-    case SYS_semtimedop:
-      return true;
-    default:
-      return false;
-  }
 }
 
 struct RseqConfiguration {
@@ -285,36 +262,6 @@ pb::Hello describe(pid_t pid, RemoteAddr scratch, std::uint32_t home_node) {
   hello.set_vdso(vdso_hash());
   hello.set_resident(status_number(status, "VmRSS") * 1024);
   return hello;
-}
-
-bool must_finish_at_home(const Registers& r) {
-  return in_call(r) && result_of(r) == kRestartBlock && r.orig_rax != SYS_futex;
-}
-
-void settle_interrupted_calls(Tracee& tracee) {
-  for (const pid_t tid : tracee.threads()) {
-    Registers r = tracee.registers(tid);
-    if (!in_call(r)) continue;
-    const bool futex_timeout = r.orig_rax == SYS_futex && result_of(r) == kRestartBlock;
-    if (futex_timeout) {
-      // Its restart state is the kernel's. An absolute timeout may simply be given again; for a
-      // relative one EINTR is what futex(2) allows, and what every caller expects.
-      const bool absolute = (r.rsi & FUTEX_CMD_MASK) != FUTEX_WAIT;
-      r.rax = static_cast<std::uint64_t>(absolute ? -514 : -EINTR);
-      tracee.set_registers(tid, r);
-      continue;
-    }
-    if (result_of(r) != -EINTR || !reports_disturbance(r.orig_rax)) continue;
-    const std::string status = task_status(tracee.pid(), tid);
-    const std::uint64_t signals =
-        (status_number(status, "SigPnd", 16) | status_number(status, "ShdPnd", 16)) &
-        ~tracee.mask(tid);
-    if (signals != 0) continue;  // a signal is the reason, not we
-    r.rip -= 2;
-    r.rax = r.orig_rax;
-    r.orig_rax = ~0ULL;
-    tracee.set_registers(tid, r);
-  }
 }
 
 pb::ProcessState capture(Tracee& tracee, Scratch& scratch) {

@@ -14,11 +14,6 @@ namespace starling::migrate {
 // Throws ProcessGone, StaysHome.
 pb::Hello describe(pid_t pid, RemoteAddr scratch, std::uint32_t home_node);
 
-// Undoes what stopping the threads did to calls that report it to the program: epoll_wait and the
-// like give EINTR whenever they are disturbed. Call once after Tracee::freeze; a process that is
-// let go after it notices nothing.
-void settle_interrupted_calls(Tracee& tracee);
-
 // Everything of the frozen process but its memory; of that only the pages the first instructions
 // need. Pending signals are taken out of the process and are in the state only: give_back() if
 // the process goes on at home after all. Throws StaysHome.
@@ -26,8 +21,5 @@ pb::ProcessState capture(Tracee& tracee, Scratch& scratch);
 
 // Queues the pending signals of `state` in the process again, exactly as they were.
 void give_back_signals(Scratch& scratch, const pb::ProcessState& state);
-
-// The thread waits in a call that only its own kernel can take up again (nanosleep, poll …).
-bool must_finish_at_home(const Registers& registers);
 
 }  // namespace starling::migrate

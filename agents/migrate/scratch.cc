@@ -105,12 +105,10 @@ RemoteAddr find_syscall_instruction(const Tracee& tracee) {
   throw StaysHome("it has no vdso");
 }
 
-std::int64_t call_at(Tracee& tracee, pid_t tid, RemoteAddr instruction, std::uint64_t nr,
-                     std::array<std::uint64_t, 6> args) {
-  const Registers saved = tracee.registers(tid);
-  const std::uint64_t mask = tracee.mask(tid);
-  tracee.set_mask(tid, kAllButTrap);
-  Registers r = saved;
+namespace {
+
+Registers with_call(Registers r, RemoteAddr instruction, std::uint64_t nr,
+                    const std::array<std::uint64_t, 6>& args) {
   r.rax = nr;
   r.rdi = args[0];
   r.rsi = args[1];
@@ -120,9 +118,52 @@ std::int64_t call_at(Tracee& tracee, pid_t tid, RemoteAddr instruction, std::uin
   r.r9 = args[5];
   r.rip = instruction.value;
   r.orig_rax = ~0ULL;  // nothing is to be restarted
-  tracee.set_registers(tid, r);
+  return r;
+}
+
+// Waits for a stop that is not a signal's.
+void await_quiet_stop(Tracee& tracee, pid_t tid, void (Tracee::*resume)(pid_t, int)) {
+  while (true) {
+    const auto status = tracee.wait(tid, kPatience);
+    if (!status) throw std::runtime_error("a call made for the process did not end");
+    if (!WIFSTOPPED(*status)) throw ProcessGone("it ended while a call was made for it");
+    if (*status >> 16 == PTRACE_EVENT_STOP) return;
+    if (WSTOPSIG(*status) == SIGTRAP && tracee.signal_info(tid).si_code == SIGTRAP) return;
+    tracee.put_aside(tid, tracee.signal_info(tid));
+    (tracee.*resume)(tid, 0);
+  }
+}
+
+}  // namespace
+
+std::int64_t call_at(Tracee& tracee, pid_t tid, RemoteAddr instruction, std::uint64_t nr,
+                     std::array<std::uint64_t, 6> args) {
+  const Registers saved = tracee.registers(tid);
+  const std::uint64_t mask = tracee.mask(tid);
+  tracee.set_mask(tid, kAllButTrap);
+  tracee.set_registers(tid, with_call(saved, instruction, nr, args));
   run_to_trap(tracee, tid, true);
   const auto result = static_cast<std::int64_t>(tracee.registers(tid).rax);
+  tracee.set_registers(tid, saved);
+  tracee.set_mask(tid, mask);
+  return result;
+}
+
+std::int64_t quiet_call_at(Tracee& tracee, pid_t tid, RemoteAddr instruction, std::uint64_t nr,
+                           std::array<std::uint64_t, 6> args) {
+  const Registers saved = tracee.registers(tid);
+  const std::uint64_t mask = tracee.mask(tid);
+  tracee.set_mask(tid, ~0ULL);
+  tracee.set_registers(tid, with_call(saved, instruction, nr, args));
+  for (int stop = 0; stop < 2; ++stop) {  // entry, exit
+    tracee.resume_to_syscall(tid);
+    await_quiet_stop(tracee, tid, &Tracee::resume_to_syscall);
+  }
+  const auto result = static_cast<std::int64_t>(tracee.registers(tid).rax);
+  // Only a stop within the kernel's handling of signals lets it restart an interrupted call.
+  tracee.interrupt(tid);
+  tracee.resume(tid);
+  await_quiet_stop(tracee, tid, &Tracee::resume);
   tracee.set_registers(tid, saved);
   tracee.set_mask(tid, mask);
   return result;
@@ -165,15 +206,9 @@ Registers Scratch::run(pid_t tid, RemoteAddr entry, const Registers& with) {
 }
 
 std::int64_t Scratch::call(pid_t tid, std::uint64_t nr, std::array<std::uint64_t, 6> args) {
-  Registers r = tracee_->registers(tid);
-  r.rax = nr;
-  r.rdi = args[0];
-  r.rsi = args[1];
-  r.rdx = args[2];
-  r.r10 = args[3];
-  r.r8 = args[4];
-  r.r9 = args[5];
-  return static_cast<std::int64_t>(run(tid, at_ + ScratchLayout::kSyscall, r).rax);
+  const RemoteAddr entry = at_ + ScratchLayout::kSyscall;
+  return static_cast<std::int64_t>(
+      run(tid, entry, with_call(tracee_->registers(tid), entry, nr, args)).rax);
 }
 
 void Scratch::unmap(pid_t tid) {

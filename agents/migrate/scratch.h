@@ -29,6 +29,7 @@ struct ScratchLayout {
   // Offsets in the code.
   static constexpr std::uint64_t kSyscall = 0;  // syscall; int3
   static constexpr std::uint64_t kBatch = 16;   // the loop
+  static constexpr std::uint64_t kPause = 96;   // pause(2) for ever
 };
 
 // An address where kSize bytes are free in `pid` and, as far as one can know, stay so: below the
@@ -110,5 +111,8 @@ RemoteAddr find_syscall_instruction(const Tracee& tracee);
 // One call through an instruction that is already there; for when the area is not mapped.
 std::int64_t call_at(Tracee& tracee, pid_t tid, RemoteAddr instruction, std::uint64_t nr,
                      std::array<std::uint64_t, 6> args);
+// The same without a SIGTRAP, which would reset the action of a process that ignores it.
+std::int64_t quiet_call_at(Tracee& tracee, pid_t tid, RemoteAddr instruction, std::uint64_t nr,
+                           std::array<std::uint64_t, 6> args);
 
 }  // namespace starling::migrate

@@ -15,6 +15,7 @@
 
 #include "agents/migrate/host.h"
 #include "agents/migrate/inspect.h"
+#include "agents/migrate/restart.h"
 #include "tests/unit/migrate/child.h"
 
 namespace starling::migrate {

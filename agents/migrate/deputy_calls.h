@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "agents/migrate/call_codec.h"
+#include "agents/migrate/deputy_layout.h"
+#include "agents/migrate/deputy_signals.h"
+#include "agents/migrate/scratch.h"
+#include "agents/migrate/tracee.h"
+
+namespace starling::migrate {
+
+// Makes the calls of the body in the deputy: each by the thread it belongs to, natively, with the
+// buffers at their own addresses. Calls of several threads run at once.
+class DeputyCalls {
+ public:
+  using Reply = std::function<void(const CallResult&)>;
+  DeputyCalls(Tracee& tracee, Scratch& scratch, DeputySignals& signals, Reply reply);
+
+  // Throws ProtocolError when the thread is unknown or busy.
+  void start(ForwardedCall call);
+  // The thread was stopped inside a call when the process left; its kernel finishes that call, and
+  // the result is replied with cookie 0.
+  void finish(pid_t tid, const Registers& registers, pid_t pid);
+  // A signal waits in the body for the thread: its call, if it is still this one, shall not go on
+  // waiting.
+  void interrupt(pid_t tid, std::uint64_t cookie);
+  // The process comes home: no call goes on waiting.
+  void interrupt_all();
+  // A report of one of the process's threads.
+  void on_stop(pid_t tid, int status);
+
+  bool busy() const { return !calls_.empty(); }
+  bool busy(pid_t tid) const { return calls_.contains(tid); }
+  // Threads whose call was interrupted for coming home and whose kernel knows how to take it up.
+  const std::set<pid_t>& to_take_up() const { return to_take_up_; }
+
+  std::uint64_t made() const { return made_; }
+
+ private:
+  struct Call {
+    ForwardedCall what;
+    bool native = false;       // finish(): not at our instruction
+    bool interrupted = false;  // by us
+    bool home = false;         // for coming home
+  };
+
+  void interrupt(pid_t tid);
+  bool prepare(const ForwardedCall& call);
+  void done(pid_t tid, std::int64_t result);
+  void step(pid_t tid, int status);
+
+  Tracee& tracee_;
+  Scratch& scratch_;
+  DeputySignals& signals_;
+  Reply reply_;
+  DeputyLayout layout_;
+  DeputyMemory memory_;
+  std::map<pid_t, Call> calls_;
+  std::set<pid_t> to_take_up_;
+  std::uint64_t made_ = 0;
+};
+
+}  // namespace starling::migrate

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// starling-deputy: home's helper of one moved process; started by starlingd.
+#include <sys/mman.h>
+
+#include <boost/program_options.hpp>
+#include <csignal>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "agents/common/secure_stream.h"
+#include "agents/migrate/deputy.h"
+#include "agents/migrate/inspect.h"
+
+namespace {
+
+namespace po = boost::program_options;
+using namespace starling;
+
+int check(pid_t pid, bool json) {
+  const auto reason = migrate::reason_to_stay(pid);
+  if (json) {
+    nlohmann::json answer{{"pid", pid}, {"can_move", !reason}};
+    if (reason) answer["why"] = *reason;
+    std::cout << answer << '\n';
+  } else if (reason) {
+    std::cout << "process " << pid << " stays home: " << *reason << '\n';
+  } else {
+    std::cout << "process " << pid << " can move\n";
+  }
+  return reason ? 1 : 0;
+}
+
+int run(int argc, char** argv) {
+  po::options_description options("starling-deputy --pid PID: home's side of a moved process");
+  options.add_options()("help,h", "this text")("pid", po::value<int>(), "the process")(
+      "check", "only say whether it can move: exit status 0, or 1 and why not")(
+      "json", "with --check: in JSON")("node", po::value<unsigned>()->default_value(0),
+                                       "number of this node")(
+      "key-fd", po::value<int>(), "a pipe with the stream key")("report-fd", po::value<int>(),
+                                                                "the line to the daemon")(
+      "plain", "connections in the clear, for tests");
+  po::variables_map given;
+  po::store(po::parse_command_line(argc, argv, options), given);
+  po::notify(given);
+  if (given.contains("help")) {
+    std::cout << options;
+    return 0;
+  }
+  if (!given.contains("pid")) throw po::error("--pid is needed");
+  const pid_t pid = given["pid"].as<int>();
+  if (given.contains("check")) return check(pid, given.contains("json"));
+  if (!given.contains("report-fd")) throw po::error("--report-fd is needed");
+  if (given.contains("plain") == given.contains("key-fd"))
+    throw po::error("one of --key-fd and --plain is needed");
+  std::optional<StreamKey> key;
+  if (given.contains("key-fd")) key = read_stream_key(given["key-fd"].as<int>());
+  std::signal(SIGPIPE, SIG_IGN);
+  // It must answer for its process while the machine swaps.
+  ::mlockall(MCL_CURRENT);
+  migrate::Deputy deputy(pid, given["node"].as<unsigned>(), migrate::Connector(std::move(key)),
+                         ReportChannel(given["report-fd"].as<int>(), "deputy", pid));
+  deputy.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const po::error& e) {
+    std::cerr << "starling-deputy: " << e.what() << " (see --help)\n";
+    return 2;
+  } catch (const std::exception& e) {
+    std::cerr << "starling-deputy: " << e.what() << '\n';
+    return 3;
+  }
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "agents/migrate/journey.h"
+
+#include <poll.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <cstring>
+
+#include "agents/migrate/capture.h"
+#include "agents/migrate/deputy_exit.h"
+#include "agents/migrate/host.h"
+#include "agents/migrate/inspect.h"
+#include "agents/migrate/process_maps.h"
+#include "agents/migrate/restart.h"
+#include "agents/migrate/wire.h"
+
+namespace starling::migrate {
+namespace {
+
+constexpr int kPatienceMs = 10'000;  // for an answer of the guest that needs no one else
+constexpr std::int64_t kReturnPatienceNs = 30'000'000'000;
+
+template <typename Message>
+std::vector<std::uint8_t> serialise(const Message& message) {
+  std::vector<std::uint8_t> bytes(message.ByteSizeLong());
+  if (!message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size())))
+    throw std::runtime_error("a message could not be put together");
+  return bytes;
+}
+
+template <typename Message>
+Message parse(const Frame& frame) {
+  Message message;
+  if (!message.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())))
+    throw ProtocolError("the guest sent a message that cannot be read");
+  return message;
+}
+
+std::uint32_t number_at(const Frame& frame, std::size_t offset) {
+  if (frame.body.size() < offset + 4) throw ProtocolError("the guest sent a short message");
+  std::uint32_t value;
+  std::memcpy(&value, &frame.body[offset], sizeof value);
+  return value;
+}
+
+std::vector<PageRegion> regions_of(const pb::ProcessState& state) {
+  std::vector<PageRegion> regions;
+  for (const auto& vma : state.vmas()) {
+    if (vma.kind() != static_cast<std::uint32_t>(VmaKind::ordinary) &&
+        vma.kind() != static_cast<std::uint32_t>(VmaKind::stack))
+      continue;
+    regions.push_back({{RemoteAddr{vma.begin()}, RemoteAddr{vma.end()}}, vma.file_backed()});
+  }
+  return regions;
+}
+
+}  // namespace
+
+Journey::Journey(pid_t pid, std::uint32_t home_node, const Connector& connector)
+    : pid_(pid), home_node_(home_node), connector_(connector) {}
+
+Journey::~Journey() {
+  // Reached in the middle of things only when something threw: nobody may run on with half a state.
+  if (end_ == End::still_away && calls_ && tracee_) kill_process(*tracee_);
+}
+
+Frame Journey::await_frame(int patience_ms) {
+  const std::int64_t end = clock_ns(CLOCK_MONOTONIC) + patience_ms * 1'000'000LL;
+  while (true) {
+    if (auto frame = channel_->try_receive()) return std::move(*frame);
+    const auto left = (end - clock_ns(CLOCK_MONOTONIC)) / 1'000'000;
+    pollfd p{channel_->fd(), POLLIN, 0};
+    if (left <= 0 || ::poll(&p, 1, static_cast<int>(left)) == 0)
+      throw StreamClosed("the guest did not answer");
+  }
+}
+
+void Journey::open_connections(const NodeAddress& guest, const pb::Hello& hello) {
+  channel_ = std::make_unique<FrameChannel>(connector_.connect(guest, guest.port));
+  channel_->send(kHello, serialise(hello));
+  const Frame answer = await_frame(kPatienceMs);
+  if (answer.type != kWelcome) throw ProtocolError("the guest did not say welcome");
+  const auto welcome = parse<pb::Welcome>(answer);
+  if (!welcome.ok()) throw StaysHome(welcome.error());
+  for (auto [channel, purpose] : {std::pair{&demand_, 'd'}, std::pair{&bulk_, 'b'}}) {
+    *channel = std::make_unique<FrameChannel>(
+        connector_.connect(guest, static_cast<std::uint16_t>(welcome.port())));
+    const auto mark = static_cast<std::uint8_t>(purpose);
+    (*channel)->send(kPageHello, {&mark, 1}, as_bytes(welcome.token()));
+  }
+}
+
+void Journey::depart(const NodeAddress& guest) {
+  if (auto reason = reason_to_stay(pid_)) throw StaysHome(*reason);
+  scratch_at_ = choose_scratch(pid_);
+  open_connections(guest, describe(pid_, scratch_at_, home_node_));
+  const std::int64_t stopped = clock_ns(CLOCK_MONOTONIC);
+  try {
+    freeze_and_send();
+    commit();
+  } catch (...) {
+    roll_back();
+    throw;
+  }
+  stats_.freeze_ns = clock_ns(CLOCK_MONOTONIC) - stopped;
+
+  // The body runs. What follows belongs to being away, and fails as that does.
+  try {
+    signals_.emplace(*tracee_, *scratch_, [this](pid_t tid, const siginfo_t& info) {
+      pb::Signal signal;
+      signal.set_tid(static_cast<std::uint32_t>(tid));
+      signal.set_info(&info, sizeof info);
+      channel_->send(kSignal, serialise(signal));
+    });
+    signals_->start();
+    calls_.emplace(*tracee_, *scratch_, *signals_,
+                   [this](const CallResult& result) { channel_->send(kResult, encode(result)); });
+    for (const auto& thread : state_->threads()) {
+      if (!thread.call_at_home()) continue;
+      Registers r;
+      std::memcpy(&r, thread.regs().data(), sizeof r);
+      calls_->finish(static_cast<pid_t>(thread.tid()), r, pid_);
+    }
+    state_.reset();
+  } catch (const std::exception& e) {
+    loss_ = e.what();
+    kill_process(*tracee_);
+    end_ = End::lost;
+  }
+}
+
+void Journey::freeze_and_send() {
+  tracee_.emplace(Tracee::freeze(pid_));
+  settle_interrupted_calls(*tracee_);
+  scratch_.emplace(*tracee_, pid_, scratch_at_);
+  state_ = capture(*tracee_, *scratch_);
+  const auto message = serialise(*state_);
+  stats_.state_bytes = message.size();
+  pages_.emplace(pid_, regions_of(*state_));
+  pages_->serve(std::move(demand_));
+  pages_->serve(std::move(bulk_));
+  channel_->send(kState, message);
+  const Frame answer = await_frame(kPatienceMs);
+  if (answer.type == kRefused) throw StaysHome(parse<pb::Welcome>(answer).error());
+  if (answer.type != kReady) throw ProtocolError("the guest did not say ready");
+}
+
+void Journey::commit() {
+  // From here on the process must not run at home by itself, whatever becomes of this program.
+  tracee_->set_options(PTRACE_O_EXITKILL);
+  channel_->send(kRun, {});
+}
+
+void Journey::roll_back() noexcept {
+  // The connection goes first: the guest's copy, which has not run, ends with it.
+  channel_.reset();
+  pages_.reset();
+  try {
+    if (tracee_) {
+      tracee_->set_options(0);
+      if (scratch_) {
+        if (state_) give_back_signals(*scratch_, *state_);
+        scratch_->unmap(pid_);
+      }
+    }
+  } catch (const std::exception&) {
+    // It ended: there is nothing to set right.
+  }
+  scratch_.reset();
+  tracee_.reset();
+  end_ = End::home;
+}
+
+Journey::End Journey::serve() {
+  if (end_ != End::still_away) return end_;
+  try {
+    while (end_ == End::still_away) {
+      if (auto frame = channel_->try_receive()) {
+        on_frame(*frame);
+      } else if (const auto report = tracee_->poll()) {
+        on_report(report->first, report->second);
+      } else {
+        break;
+      }
+    }
+    const std::int64_t now = clock_ns(CLOCK_MONOTONIC);
+    if (end_ == End::still_away && now - last_tick_ >= kTickMs * 1'000'000LL) {
+      last_tick_ = now;
+      if (returning_ && now - returning_since_ > kReturnPatienceNs)
+        throw StreamClosed("the guest does not give the process back");
+      for (const pid_t tid : tracee_->threads())
+        if (!returning_ && !calls_->busy(tid) && tid != signals_->sentry()) signals_->collect(tid);
+    }
+  } catch (const ProcessGone&) {
+    // Killed at home, by somebody who may.
+    pages_.reset();
+    channel_.reset();
+    kill_process(*tracee_);
+    end_ = End::ended;
+  } catch (const std::exception& e) {
+    loss_ = e.what();
+    pages_.reset();
+    channel_.reset();
+    kill_process(*tracee_);
+    end_ = End::lost;
+  }
+  return end_;
+}
+
+void Journey::on_report(pid_t tid, int status) {
+  if (tid == signals_->sentry()) {
+    signals_->on_stop(status);
+    if (!WIFSTOPPED(status)) throw ProcessGone("it was killed");
+  } else if (calls_->busy(tid)) {
+    calls_->on_stop(tid, status);
+  } else if (!WIFSTOPPED(status) && tid != 0) {
+    throw ProcessGone("it was killed");
+  }
+}
+
+void Journey::on_frame(const Frame& frame) {
+  switch (frame.type) {
+    case kCall: {
+      auto call = decode_call(frame.body);
+      if (returning_) {
+        // It crossed with our stop; nothing is done, the process will make it at home.
+        channel_->send(kResult,
+                       encode(CallResult{call.tid, call.cookie, kRestartNoIntr, 0, {}}));
+      } else {
+        calls_->start(std::move(call));
+      }
+      break;
+    }
+    case kInterrupt: {
+      std::uint64_t cookie = 0;
+      if (frame.body.size() != 12) throw ProtocolError("the guest sent a short message");
+      std::memcpy(&cookie, &frame.body[4], sizeof cookie);
+      calls_->interrupt(static_cast<pid_t>(number_at(frame, 0)), cookie);
+      break;
+    }
+    case kThreadExit: {
+      const auto tid = static_cast<pid_t>(number_at(frame, 0));
+      if (!tracee_->has(tid) || tid == pid_ || calls_->busy(tid) || tid == signals_->sentry())
+        throw ProtocolError("the end of thread " + std::to_string(tid) + ", which cannot end");
+      exit_thread(*tracee_, *scratch_, tid);
+      break;
+    }
+    case kExitGroup:
+      pages_.reset();
+      exit_process(*tracee_, *scratch_, static_cast<int>(number_at(frame, 4)));
+      tracee_->forget();
+      end_ = End::ended;
+      break;
+    case kWantHome:
+      home_reason_ = parse<pb::HomeReason>(frame).why();
+      bring_home();
+      break;
+    case kHomeState:
+      come_home(frame);
+      break;
+    default:
+      throw ProtocolError("the guest sent a message of unknown type " +
+                          std::to_string(frame.type));
+  }
+}
+
+void Journey::bring_home() {
+  if (returning_ || end_ != End::still_away) return;
+  returning_ = true;
+  returning_since_ = clock_ns(CLOCK_MONOTONIC);
+  // From here on signals stay pending at home, where the process will find them.
+  signals_->stop();
+  channel_->send(kStop, {});
+  calls_->interrupt_all();
+}
+
+void Journey::come_home(const Frame& frame) {
+  if (!returning_) throw ProtocolError("the guest gave the process back unasked");
+  if (calls_->busy()) throw ProtocolError("the guest gave the process back within a call");
+  Homecoming homecoming(*tracee_, *scratch_, parse<pb::ProcessState>(frame), calls_->to_take_up());
+  homecoming.begin();
+  while (true) {
+    const Frame part = await_frame(kPatienceMs);
+    if (part.type == kPagesEnd) break;
+    if (part.type != kPages || part.body.size() < 8) throw ProtocolError("pages were expected");
+    std::uint64_t at;
+    std::memcpy(&at, part.body.data(), sizeof at);
+    homecoming.write_page(RemoteAddr{at}, Bytes(part.body).subspan(8));
+    stats_.pages_returned += (part.body.size() - 8) / kPage;
+  }
+  homecoming.finish();
+  stats_.return_freeze_ns = clock_ns(CLOCK_MONOTONIC) - returning_since_;
+  stats_.calls = calls_->made();
+  calls_.reset();
+  tracee_->set_options(0);
+  tracee_.reset();  // it runs
+  end_ = End::home;
+  stats_.pages_served = pages_->stats().data_pages;
+  pages_.reset();
+  try {
+    channel_->send(kHomeDone, {});
+  } catch (const StreamClosed&) {
+    // The guest's copy ends with the connection just as well.
+  }
+}
+
+JourneyStats Journey::stats() const {
+  JourneyStats s = stats_;
+  if (calls_) s.calls = calls_->made();
+  if (pages_) s.pages_served = pages_->stats().data_pages;
+  return s;
+}
+
+}  // namespace starling::migrate
