@@ -8,6 +8,7 @@
 #include "agents/migrate/capture.h"
 #include "agents/migrate/page_scan.h"
 #include "agents/migrate/process_maps.h"
+#include "agents/migrate/restart.h"
 #include "agents/migrate/wire.h"
 
 namespace starling::migrate {
@@ -50,18 +51,18 @@ void add_mappings(pid_t pid, const RemoteRange& scratch, const RemoteRanges& ori
 }
 
 void rename_threads(BodyParts& parts, const BodyClocks& clocks, const HeldSignals& held,
-                    const std::set<pid_t>& waiting, pb::ProcessState& state) {
+                    pb::ProcessState& state) {
   pb::ProcessState renamed;
   for (auto& thread : *state.mutable_threads()) {
     const auto here = static_cast<pid_t>(thread.tid());
     if (here == parts.service) continue;
     const pid_t inner = parts.threads.inner(here);
     thread.set_tid(static_cast<std::uint32_t>(inner));
+    thread.set_call_at_home(false);
     Registers registers;
     std::memcpy(&registers, thread.regs().data(), sizeof registers);
     restart_interrupted_call(registers);
     thread.set_regs(&registers, sizeof registers);
-    thread.set_call_at_home(waiting.contains(here));
     if (const auto signal = held.find(here); signal != held.end()) {
       // It was next: before all that wait.
       auto rest = thread.pending();
@@ -79,11 +80,11 @@ void rename_threads(BodyParts& parts, const BodyClocks& clocks, const HeldSignal
 }  // namespace
 
 void restart_interrupted_call(Registers& registers) {
-  if (static_cast<std::int64_t>(registers.orig_rax) < 0) return;
-  switch (static_cast<std::int64_t>(registers.rax)) {
-    case -512:  // ERESTARTSYS
-    case -513:  // ERESTARTNOINTR
-    case -514:  // ERESTARTNOHAND
+  if (!in_call(registers)) return;
+  switch (result_of(registers)) {
+    case kRestartSys:
+    case kRestartNoIntr:
+    case kRestartNoHand:
       registers.rip -= 2;  // the length of `syscall`
       registers.rax = registers.orig_rax;
       break;
@@ -94,7 +95,7 @@ void restart_interrupted_call(Registers& registers) {
 }
 
 Harvest harvest(EmptyBody& body, BodyParts& parts, PageSink& sink, const BodyClocks& clocks,
-                const HeldSignals& held, const std::set<pid_t>& waiting) {
+                const HeldSignals& held) {
   Harvest harvest;
   Tracee& tracee = body.tracee();
   tracee.set_options(kBodyStopped);
@@ -104,7 +105,7 @@ Harvest harvest(EmptyBody& body, BodyParts& parts, PageSink& sink, const BodyClo
   harvest.state.set_pid(static_cast<std::uint32_t>(body.inner()));
   harvest.state.clear_pages();
   harvest.state.set_process_cpu(clocks.process_ns());
-  rename_threads(parts, clocks, held, waiting, harvest.state);
+  rename_threads(parts, clocks, held, harvest.state);
 
   const RemoteRanges original = sink.original_ranges();
   RemoteRanges fresh;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <csignal>
 #include <map>
-#include <set>
 
 #include "agents/migrate/body_builder.h"
 #include "agents/migrate/body_clocks.h"
@@ -22,10 +22,9 @@ struct Harvest {
 using HeldSignals = std::map<pid_t, siginfo_t>;
 
 // Takes the body apart: its pending signals are in the state afterwards, and the sink is stopped.
-// `waiting`: threads (numbers here) whose call at home has never been answered. Throws PageLost,
-// ProcessGone, std::system_error.
+// Throws ProcessGone, std::system_error.
 Harvest harvest(EmptyBody& body, BodyParts& parts, PageSink& sink, const BodyClocks& clocks,
-                const HeldSignals& held, const std::set<pid_t>& waiting);
+                const HeldSignals& held);
 
 // kPages as often as needed, kPagesEnd. Bytes of contents sent.
 std::uint64_t send_pages(Tracee& tracee, const RemoteRanges& dirty,

@@ -39,7 +39,7 @@ PageDoor::PageDoor(const Address6& address, const std::string& interface)
     throw std::runtime_error("no random numbers for a token");
 }
 
-PageDoor::Connections PageDoor::accept(const MakeStream& make_stream, int control,
+PageDoor::Connections PageDoor::accept(const Connector& connector, int control,
                                        std::chrono::seconds patience) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + patience;
@@ -54,7 +54,7 @@ PageDoor::Connections PageDoor::accept(const MakeStream& make_stream, int contro
     const int fd = ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) continue;
     try {
-      let_in(fd, make_stream, connections);
+      let_in(fd, connector, connections);
     } catch (const StreamClosed& e) {
       log_debug(std::string("a page connection was not let in: ") + e.what());
     } catch (const ProtocolError& e) {
@@ -65,13 +65,13 @@ PageDoor::Connections PageDoor::accept(const MakeStream& make_stream, int contro
   return connections;
 }
 
-void PageDoor::let_in(int fd, const MakeStream& make_stream, Connections& connections) {
+void PageDoor::let_in(int fd, const Connector& connector, Connections& connections) {
   const int yes = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   // Bounds the reading of the first message in the clear; a sealed stream has its own patience.
   const timeval patience{5, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  auto channel = std::make_unique<FrameChannel>(make_stream(fd));
+  auto channel = std::make_unique<FrameChannel>(connector.accepted(fd));
   const Frame hello = channel->receive();
   if (hello.type != kPageHello || hello.body.size() != 1 + token_.size() ||
       ::CRYPTO_memcmp(&hello.body[1], token_.data(), token_.size()) != 0) {

@@ -4,18 +4,15 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "agents/common/bytes.h"
 #include "agents/common/unique_fd.h"
+#include "agents/migrate/connector.h"
 #include "agents/migrate/frame_channel.h"
 
 namespace starling::migrate {
-
-// Seals a connected socket (or not, in tests); owns it. Throws StreamClosed.
-using MakeStream = std::function<std::unique_ptr<ByteStream>(int fd)>;
 
 // Where home's two page connections come in: a port of its own for each guest, open only until
 // both are there. Who does not know the token is not let in.
@@ -32,10 +29,10 @@ class PageDoor {
     std::unique_ptr<FrameChannel> bulk;
   };
   // Waits for both. Throws StreamClosed when they are not there in time or `control` hangs up.
-  Connections accept(const MakeStream& make_stream, int control, std::chrono::seconds patience);
+  Connections accept(const Connector& connector, int control, std::chrono::seconds patience);
 
  private:
-  void let_in(int fd, const MakeStream& make_stream, Connections& connections);
+  void let_in(int fd, const Connector& connector, Connections& connections);
 
   UniqueFd socket_;
   std::uint16_t port_ = 0;

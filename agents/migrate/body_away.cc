@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "agents/migrate/body_away.h"
+
+#include <linux/audit.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <cstring>
+#include <limits>
+
+#include "agents/common/clock.h"
+#include "agents/common/fail.h"
+#include "agents/common/log.h"
+#include "agents/migrate/proc_file.h"
+#include "agents/migrate/restart.h"
+#include "agents/migrate/signal_effect.h"
+#include "agents/migrate/wire.h"
+
+namespace starling::migrate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kSiginfo = 128;
+constexpr std::int64_t kSignalSettles = 5 * kSecond;
+constexpr int kTickMs = 500;  // how often the daemon is looked for when it is gone
+// Home interrupts the calls that are under way there, which takes as long as its kernel likes.
+constexpr std::chrono::seconds kStopPatience(60);
+constexpr std::chrono::seconds kHomePatience(60);
+
+template <typename Message>
+std::vector<std::uint8_t> serialise(const Message& message) {
+  std::vector<std::uint8_t> bytes(message.ByteSizeLong());
+  if (!message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size())))
+    throw std::runtime_error("a message could not be put together");
+  return bytes;
+}
+
+void put(std::vector<std::uint8_t>& body, const void* value, std::size_t size) {
+  const auto* bytes = static_cast<const std::uint8_t*>(value);
+  body.insert(body.end(), bytes, bytes + size);
+}
+
+bool is_restart(std::int64_t result) {
+  return result == kRestartSys || result == kRestartNoIntr || result == kRestartNoHand;
+}
+
+UniqueFd watch_children() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGCHLD);
+  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) fail_errno("pthread_sigmask");
+  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd) fail_errno("signalfd");
+  return fd;
+}
+
+std::string task_status(pid_t pid, pid_t tid) {
+  return read_proc(pid, "task/" + std::to_string(tid) + "/status");
+}
+
+}  // namespace
+
+BodyAlarm::BodyAlarm() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (!fd_) fail_errno("eventfd");
+}
+
+void BodyAlarm::ring() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto n = ::write(fd_.get(), &one, sizeof one);
+}
+
+void BodyAlarm::page_failure(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (failure_.empty()) failure_ = reason;
+  ring();
+}
+
+void BodyAlarm::needs_home(RemoteAddr) {
+  const std::lock_guard lock(mutex_);
+  needs_home_ = true;
+  ring();
+}
+
+bool BodyAlarm::take_needs_home() {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t count;
+  [[maybe_unused]] const auto n = ::read(fd_.get(), &count, sizeof count);
+  return std::exchange(needs_home_, false);
+}
+
+std::string BodyAlarm::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+BodyAway::BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, PageSink& sink,
+                   const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report)
+    : control_(control),
+      body_(body),
+      tracee_(body.tracee()),
+      parts_(std::move(parts)),
+      sink_(sink),
+      alarm_(alarm),
+      report_(report),
+      listener_(std::move(parts_.listener)),
+      memory_(body.pid(), sink),
+      clocks_(body.pid(), state),
+      child_signals_(watch_children()) {
+  for (const auto& thread : state.threads()) {
+    Thread& here = threads_[parts_.threads.here(static_cast<pid_t>(thread.tid()))];
+    if (!thread.call_at_home()) continue;
+    here.at = At::waiting;
+    Registers registers;
+    std::memcpy(&registers, thread.regs().data(), sizeof registers);
+    here.nr = static_cast<std::int32_t>(registers.orig_rax);
+  }
+}
+
+BodyAway::End BodyAway::run() {
+  resume_all();
+  while (!end_) {
+    const Ready ready = wait_for_something();
+    hear_alarm();
+    while (!end_) {
+      const auto frame = control_.try_receive();
+      if (!frame) break;
+      hear_home(*frame);
+    }
+    if (!end_ && ready.calls) hear_calls();
+    if (!end_ && ready.children) hear_body();
+    if (!end_ && ready.daemon) hear_daemon();
+  }
+  return *end_;
+}
+
+void BodyAway::resume_all() {
+  for (auto& [tid, thread] : threads_)
+    if (thread.at == At::running) tracee_.resume(tid);
+}
+
+BodyAway::Ready BodyAway::wait_for_something() {
+  pollfd fds[] = {{control_.fd(), POLLIN, 0},
+                  {listener_.fd(), POLLIN, 0},
+                  {child_signals_.get(), POLLIN, 0},
+                  {alarm_.fd(), POLLIN, 0},
+                  {report_.fd(), POLLIN, 0}};
+  const int timeout = control_.buffered() ? 0 : kTickMs;
+  const int count = ::poll(fds, std::size(fds), timeout);
+  if (count < 0 && errno != EINTR) fail_errno("poll");
+  const auto is = [&](std::size_t i) { return count > 0 && fds[i].revents != 0; };
+  if (is(2)) {
+    // Taken before waitpid() looks: what comes later makes the descriptor readable again.
+    signalfd_siginfo taken;
+    while (::read(child_signals_.get(), &taken, sizeof taken) > 0) {
+    }
+  }
+  return {is(1), is(2), is(4) || count == 0};
+}
+
+// -- what the body does --------------------------------------------------------------------------
+
+void BodyAway::hear_body() {
+  while (!end_) {
+    const auto report = tracee_.poll();
+    if (!report) return;
+    take_report(report->first, report->second);
+  }
+}
+
+void BodyAway::take_report(pid_t tid, int status) {
+  const auto found = threads_.find(tid);
+  if (!WIFSTOPPED(status)) {
+    if (tid == body_.pid() || tid == parts_.service)
+      throw ProcessGone("the body was killed on its guest");
+    if (found != threads_.end()) threads_.erase(found);
+    parts_.threads.remove(tid);
+    return;
+  }
+  if (found == threads_.end()) return;
+  Thread& thread = found->second;
+  const int event = status >> 16;
+  if (event == 0) {
+    take_signal(tid, thread, WSTOPSIG(status));
+  } else if (stopping_ && event == PTRACE_EVENT_STOP) {
+    if (thread.at == At::running) thread.at = At::stopped;
+  } else if (thread.at != At::waiting) {
+    tracee_.resume(tid);  // an interrupt's own stop
+  }
+}
+
+// The kernel would act on `number` now.
+void BodyAway::take_signal(pid_t tid, Thread& thread, int number) {
+  using Effect = SignalEffects::Effect;
+  if (!stopping_) {
+    const Effect effect = SignalEffects(task_status(body_.pid(), tid)).of(number);
+    if (effect == Effect::handler || effect == Effect::none) {
+      tracee_.resume(tid, number);
+      return;
+    }
+    // Its parent must see the stop or the end, and a core dump is to be where its files are.
+    want_home(signal_name(number) + (effect == Effect::stops ? " stops it" : " ends it"));
+  }
+  thread.at = At::signal;
+  thread.signal = tracee_.signal_info(tid);
+}
+
+// -- its calls -----------------------------------------------------------------------------------
+
+void BodyAway::hear_calls() {
+  while (!end_) {
+    pollfd p{listener_.fd(), POLLIN, 0};
+    if (::poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0) return;
+    if (const auto notification = listener_.receive()) take_call(*notification);
+  }
+}
+
+void BodyAway::take_call(const seccomp_notif& notification) {
+  const auto tid = static_cast<pid_t>(notification.pid);
+  const auto found = threads_.find(tid);
+  if (found == threads_.end()) {
+    listener_.answer(notification.id, -EPERM);
+    return;
+  }
+  Thread& thread = found->second;
+  thread.cookie = notification.id;
+  thread.nr = notification.data.nr;
+  std::copy(std::begin(notification.data.args), std::end(notification.data.args),
+            thread.args.begin());
+  if (stopping_) {
+    thread.at = At::held;
+    answer(tid, thread, kRestartNoIntr);  // it is made at home
+    return;
+  }
+  const CallContext context{body_.inner(), parts_.threads.inner(tid), false};
+  const Behaviour& behaviour =
+      classify(notification.data.arch, notification.data.nr, thread.args, context);
+  switch (behaviour.where) {
+    case CallClass::local:
+      listener_.let_run(thread.cookie);
+      break;
+    case CallClass::forwarded:
+      forward(tid, thread, behaviour, context);
+      break;
+    case CallClass::emulated:
+      emulate(tid, thread, context);
+      break;
+    case CallClass::both:
+    case CallClass::home:
+      hold(thread,
+           std::string(syscall_rule(thread.nr).name) + ": " + std::string(behaviour.why));
+      break;
+    case CallClass::thread_exit:
+      end_thread(tid, thread);
+      break;
+    case CallClass::process_exit:
+      end_process(tid, notification);
+      break;
+  }
+}
+
+void BodyAway::forward(pid_t tid, Thread& thread, const Behaviour& behaviour,
+                       const CallContext& context) {
+  ForwardedCall call{context.tid, thread.cookie,
+                     marshal(thread.nr, thread.args, behaviour, context, memory_)};
+  if (call.call.needs_home()) {
+    hold(thread, std::string(syscall_rule(thread.nr).name) + ": " + call.call.home_reason);
+    return;
+  }
+  thread.at = At::call;
+  control_.send(kCall, encode(call));
+  ++stats_.calls;
+  // A signal that was queued while the call was on its way here has woken nobody.
+  if (call.call.may_block && monotonic_ns() - kSignalSettles < last_signal_) interrupt_calls(tid);
+}
+
+void BodyAway::emulate(pid_t tid, Thread& thread, const CallContext& context) {
+  ++stats_.emulated;
+  switch (thread.nr) {
+    case SYS_clock_gettime:
+      read_cpu_clock(tid, thread);
+      break;
+    case SYS_mremap:
+      let_move_memory(thread);
+      break;
+    // Home knows all but what the body used: take_result() adds it.
+    case SYS_getrusage: {
+      Behaviour behaviour;
+      behaviour.where = CallClass::forwarded;
+      behaviour.args[1] = {.kind = ArgKind::out, .size = sizeof(rusage)};
+      forward(tid, thread, behaviour, context);
+      break;
+    }
+    case SYS_times: {
+      Behaviour behaviour;
+      behaviour.where = CallClass::forwarded;
+      if (thread.args[0] != 0) behaviour.args[0] = {.kind = ArgKind::out, .size = 32};
+      forward(tid, thread, behaviour, context);
+      break;
+    }
+    default:
+      hold(thread, std::string(syscall_rule(thread.nr).name) + " is not known here");
+      break;
+  }
+}
+
+void BodyAway::read_cpu_clock(pid_t tid, Thread& thread) {
+  const bool process = static_cast<clockid_t>(thread.args[0]) == CLOCK_PROCESS_CPUTIME_ID;
+  const std::int64_t ns =
+      process ? clocks_.process_ns() : clocks_.thread_ns(tid, parts_.threads.inner(tid));
+  const timespec time{ns / kSecond, ns % kSecond};
+  const bool written =
+      memory_.write(RemoteAddr{thread.args[1]},
+                    {reinterpret_cast<const std::uint8_t*>(&time), sizeof time}) == sizeof time;
+  listener_.answer(thread.cookie, written ? 0 : -EFAULT);
+}
+
+// Pages that are moved before they are here would leave the sink's regions behind.
+void BodyAway::let_move_memory(const Thread& thread) {
+  const std::uint64_t begin = thread.args[0];
+  const std::uint64_t size = (thread.args[1] + kPage - 1) & ~(kPage - 1);
+  if (begin % kPage == 0 && begin + size > begin && begin + size < 1ULL << 47) {
+    const RemoteRange range{RemoteAddr{begin}, RemoteAddr{begin + size}};
+    if (!sink_.ensure(range)) throw PageLost("a page of the body cannot be had: " + sink_.failure());
+    sink_.unregister(range);
+  }
+  listener_.let_run(thread.cookie);
+}
+
+void BodyAway::hold(Thread& thread, const std::string& why) {
+  thread.at = At::held;
+  want_home(why);
+}
+
+void BodyAway::end_thread(pid_t tid, Thread& thread) {
+  if (tid == body_.pid()) {
+    // The process lives on with a first thread that is a zombie: at home only.
+    hold(thread, "its first thread ends before the others");
+    return;
+  }
+  const std::int32_t inner = parts_.threads.inner(tid);
+  listener_.let_run(thread.cookie);
+  // Waits until it is gone: home must not see it end before the body's memory says so.
+  const auto end = Clock::now() + kStopPatience;
+  while (tracee_.has(tid) && Clock::now() < end) {
+    const auto status = tracee_.wait(tid, Tracee::Milliseconds(1000));
+    if (status && WIFSTOPPED(*status)) tracee_.resume(tid);  // a signal for it alone ends with it
+  }
+  threads_.erase(tid);
+  parts_.threads.remove(tid);
+  std::vector<std::uint8_t> body;
+  put(body, &inner, sizeof inner);
+  control_.send(kThreadExit, body);
+}
+
+void BodyAway::end_process(pid_t tid, const seccomp_notif& notification) {
+  const std::int32_t inner = parts_.threads.inner(tid);
+  const auto status = static_cast<std::int32_t>(notification.data.args[0]);
+  body_.kill();
+  std::vector<std::uint8_t> message;
+  put(message, &inner, sizeof inner);
+  put(message, &status, sizeof status);
+  control_.send(kExitGroup, message);
+  end_ = End::exited;
+}
+
+// -- what home says ------------------------------------------------------------------------------
+
+void BodyAway::hear_home(const Frame& frame) {
+  switch (frame.type) {
+    case kResult:
+      take_result(decode_result(frame.body));
+      break;
+    case kSignal: {
+      pb::Signal signal;
+      if (!signal.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())))
+        throw ProtocolError("home sent a signal that cannot be read");
+      take_home_signal(signal);
+      break;
+    }
+    case kStop:
+      if (!stopping_) {
+        stop_all();
+        come_home();
+      }
+      break;
+    default:
+      throw ProtocolError("home sent a message of unknown type " + std::to_string(frame.type));
+  }
+}
+
+void BodyAway::take_result(CallResult result) {
+  const pid_t tid = parts_.threads.here(result.tid);
+  const auto found = threads_.find(tid);
+  if (found == threads_.end()) return;  // it ended
+  Thread& thread = found->second;
+  const bool first = thread.at == At::waiting;
+  if ((!first && thread.at != At::call) || result.cookie != (first ? 0 : thread.cookie))
+    throw ProtocolError("home answered a call that was not made");
+  if ((result.flags & CallResult::kComeHome) != 0) {
+    hold(thread, std::string(syscall_rule(thread.nr).name) + ": it cannot be made from afar");
+    return;
+  }
+  for (Segment& out : result.out) {
+    if (thread.nr == SYS_getrusage && out.at == RemoteAddr{thread.args[1]}) {
+      if (static_cast<int>(thread.args[0]) == RUSAGE_SELF) clocks_.add_to_rusage(out.bytes, 0);
+      if (static_cast<int>(thread.args[0]) == RUSAGE_THREAD) clocks_.add_to_rusage(out.bytes, tid);
+    } else if (thread.nr == SYS_times) {
+      clocks_.add_to_times(out.bytes);
+    }
+    if (memory_.write(out.at, out.bytes) != out.bytes.size() && result.result >= 0)
+      result.result = -EFAULT;
+  }
+  if (!first) {
+    answer(tid, thread, result.result);
+    return;
+  }
+  // Its kernel looks at signals before it goes on, and restarts the call if it must.
+  Registers registers = tracee_.registers(tid);
+  registers.rax = static_cast<std::uint64_t>(result.result);
+  tracee_.set_registers(tid, registers);
+  thread.at = stopping_ ? At::stopped : At::running;
+  if (!stopping_) tracee_.resume(tid);
+}
+
+void BodyAway::answer(pid_t tid, Thread& thread, std::int64_t result) {
+  // A restart is the business of the kernel's signal code, which a thread passes through only when
+  // it has something to do there; without, the program would see the number.
+  if (is_restart(result)) tracee_.interrupt(tid);
+  thread.at = At::running;
+  listener_.answer(thread.cookie, result);
+}
+
+void BodyAway::take_home_signal(const pb::Signal& signal) {
+  if (signal.info().size() != kSiginfo) throw ProtocolError("home sent a damaged signal");
+  const pid_t only =
+      signal.tid() == 0 ? 0 : parts_.threads.here(static_cast<pid_t>(signal.tid()));
+  if (signal.tid() != 0 && only == 0) return;  // its thread has ended
+  ++stats_.signals;
+  last_signal_ = monotonic_ns();
+  std::uint32_t number = 0;
+  std::memcpy(&number, signal.info().data(), sizeof number);
+  const RemoteAddr info = body_.scratch().at() + ScratchLayout::kData;
+  tracee_.write(info, as_bytes(signal.info()));
+  const auto pid = static_cast<std::uint64_t>(body_.inner());
+  if (signal.tid() == 0) {
+    body_.scratch().call(parts_.service, SYS_rt_sigqueueinfo, {pid, number, info.value});
+  } else {
+    body_.scratch().call(parts_.service, SYS_rt_tgsigqueueinfo,
+                         {pid, signal.tid(), number, info.value});
+  }
+  if (!stopping_) interrupt_calls(only);
+}
+
+// Threads in a call at home cannot take a signal until home lets them. `only` 0: one of those that
+// would take what waits for the process, the first thread before others, as the kernel does.
+void BodyAway::interrupt_calls(pid_t only) {
+  const auto interrupt = [&](pid_t tid) {
+    const auto found = threads_.find(tid);
+    if (found == threads_.end()) return false;
+    const Thread& thread = found->second;
+    if (thread.at != At::call && thread.at != At::waiting) return false;
+    if (deliverable_signals(task_status(body_.pid(), tid)) == 0) return false;
+    const std::int32_t inner = parts_.threads.inner(tid);
+    const std::uint64_t cookie = thread.at == At::call ? thread.cookie : 0;
+    std::vector<std::uint8_t> message;
+    put(message, &inner, sizeof inner);
+    put(message, &cookie, sizeof cookie);
+    control_.send(kInterrupt, message);
+    return true;
+  };
+  if (only != 0) {
+    interrupt(only);
+    return;
+  }
+  if (interrupt(body_.pid())) return;
+  for (const auto& [tid, thread] : threads_)
+    if (interrupt(tid)) return;
+}
+
+// -- coming home ---------------------------------------------------------------------------------
+
+void BodyAway::want_home(const std::string& why) {
+  if (wanted_ || stopping_) return;
+  wanted_ = true;
+  pb::HomeReason reason;
+  reason.set_why(why);
+  control_.send(kWantHome, serialise(reason));
+}
+
+void BodyAway::stop_all() {
+  stopping_ = true;
+  for (auto& [tid, thread] : threads_) {
+    if (thread.at == At::running || thread.at == At::call || thread.at == At::held)
+      tracee_.interrupt(tid);
+  }
+  for (auto& [tid, thread] : threads_)
+    if (thread.at == At::held) answer(tid, thread, kRestartNoIntr);
+  wait_all_stopped();
+}
+
+void BodyAway::wait_all_stopped() {
+  const auto end = Clock::now() + kStopPatience;
+  while (!all_stopped()) {
+    if (Clock::now() > end) throw std::runtime_error("the body could not be stopped");
+    const Ready ready = wait_for_something();
+    hear_alarm();
+    while (const auto frame = control_.try_receive()) hear_home(*frame);
+    if (ready.calls) hear_calls();
+    if (ready.children) hear_body();
+  }
+}
+
+bool BodyAway::all_stopped() const {
+  for (const auto& [tid, thread] : threads_)
+    if (thread.at != At::stopped && thread.at != At::signal) return false;
+  return true;
+}
+
+void BodyAway::come_home() {
+  HeldSignals held;
+  for (const auto& [tid, thread] : threads_)
+    if (thread.at == At::signal) held[tid] = thread.signal;
+  const Harvest harvest = migrate::harvest(body_, parts_, sink_, clocks_, held);
+  control_.send(kHomeState, serialise(harvest.state));
+  stats_.dirty_bytes = send_pages(tracee_, harvest.dirty, control_);
+  const auto end = Clock::now() + kHomePatience;
+  while (Clock::now() < end) {
+    if (const auto frame = control_.try_receive()) {
+      if (frame->type != kHomeDone && frame->type != kSignal)
+        throw ProtocolError("home said something else than that it has the process");
+      if (frame->type == kSignal) continue;
+      end_ = End::home;
+      return;
+    }
+    pollfd p{control_.fd(), POLLIN, 0};
+    ::poll(&p, 1, kTickMs);
+  }
+  throw StreamClosed("home did not say that it has the process");
+}
+
+// -- the rest ------------------------------------------------------------------------------------
+
+void BodyAway::hear_alarm() {
+  const bool needs_home = alarm_.take_needs_home();
+  if (const std::string failure = alarm_.failure(); !failure.empty()) throw PageLost(failure);
+  if (needs_home) want_home("it touches a page that only home has");
+}
+
+void BodyAway::hear_daemon() {
+  report_.tend();
+  while (const auto request = report_.next()) {
+    const auto what = request->find("do");
+    const std::string name = what != request->end() && what->is_string() ? *what : "";
+    if (name == "expel") {
+      want_home("the guest asks it to leave");
+      report_.reply(name, true);
+    } else if (name == "stats") {
+      report_.reply(name, true, "", statistics());
+    } else {
+      report_.reply(name, false, "the order \"" + name + "\" is unknown");
+    }
+  }
+}
+
+nlohmann::json BodyAway::statistics() const {
+  const PageSink::Stats pages = sink_.stats();
+  return {{"calls", stats_.calls},
+          {"emulated", stats_.emulated},
+          {"signals", stats_.signals},
+          {"faults", pages.faults},
+          {"pulled_pages", pages.pulled_pages},
+          {"pushed_pages", pages.pushed_pages},
+          {"home_pages", pages.home_pages},
+          {"dirty_bytes", stats_.dirty_bytes}};
+}
+
+}  // namespace starling::migrate

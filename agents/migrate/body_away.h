@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "agents/common/report_channel.h"
+#include "agents/common/unique_fd.h"
+#include "agents/migrate/body_builder.h"
+#include "agents/migrate/body_clocks.h"
+#include "agents/migrate/body_harvest.h"
+#include "agents/migrate/body_memory.h"
+#include "agents/migrate/call_codec.h"
+#include "agents/migrate/frame_channel.h"
+#include "agents/migrate/page_sink.h"
+#include "agents/migrate/seccomp_listener.h"
+
+namespace starling::migrate {
+
+// What may be told from any thread to the one that keeps the body.
+class BodyAlarm {
+ public:
+  BodyAlarm();
+  int fd() const { return fd_.get(); }  // readable when something was told
+  void page_failure(const std::string& reason);
+  void needs_home(RemoteAddr page);
+  // What was told since; the flag is taken.
+  bool take_needs_home();
+  // Empty when there is no failure.
+  std::string failure() const;
+
+ private:
+  void ring();
+
+  UniqueFd fd_;
+  mutable std::mutex mutex_;
+  std::string failure_;
+  bool needs_home_ = false;
+};
+
+struct AwayStats {
+  std::uint64_t calls = 0;     // forwarded
+  std::uint64_t emulated = 0;  // answered here
+  std::uint64_t signals = 0;   // from home
+  std::uint64_t dirty_bytes = 0;
+};
+
+// The life of a body from RUN on: answers its calls, passes its signals on and takes it home.
+// One thread does it all: ptrace allows no other.
+class BodyAway {
+ public:
+  enum class End {
+    exited,  // it called exit_group; home knows
+    home,    // its state and pages were sent and taken
+    killed,  // it was killed here: the connection is to be closed, which ends it at home, too
+  };
+
+  BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, PageSink& sink,
+           const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report);
+
+  // Runs the body. Throws StreamClosed, ProtocolError (home is lost), PageLost, ProcessGone,
+  // std::system_error: the body must not go on then.
+  End run();
+  nlohmann::json statistics() const;
+
+ private:
+  // Where a thread of the program is.
+  enum class At {
+    running,
+    call,     // in a call that home has been asked to make
+    held,     // in a call that waits for the process to be at home
+    signal,   // stopped; `signal` has been taken for it and was not delivered
+    waiting,  // stopped since it came: its call is still being made at home
+    stopped,  // for coming home
+  };
+  struct Thread {
+    At at = At::running;
+    std::uint64_t cookie = 0;  // of its notification
+    std::int32_t nr = -1;
+    CallArgs args{};
+    siginfo_t signal{};
+  };
+  using Threads = std::map<pid_t, Thread>;  // by number here
+
+  void resume_all();
+  struct Ready {
+    bool calls;
+    bool children;
+    bool daemon;
+  };
+  Ready wait_for_something();
+  void hear_home(const Frame& frame);
+  void hear_body();
+  void hear_calls();
+  void hear_daemon();
+  void hear_alarm();
+  void take_report(pid_t tid, int status);
+  void take_signal(pid_t tid, Thread& thread, int number);
+  void take_call(const seccomp_notif& notification);
+  void forward(pid_t tid, Thread& thread, const Behaviour& behaviour, const CallContext& context);
+  void emulate(pid_t tid, Thread& thread, const CallContext& context);
+  void read_cpu_clock(pid_t tid, Thread& thread);
+  void let_move_memory(const Thread& thread);
+  void hold(Thread& thread, const std::string& why);
+  void end_thread(pid_t tid, Thread& thread);
+  void end_process(pid_t tid, const seccomp_notif& notification);
+  void take_result(CallResult result);
+  void answer(pid_t tid, Thread& thread, std::int64_t result);
+  void take_home_signal(const pb::Signal& signal);
+  void interrupt_calls(pid_t only);
+  void want_home(const std::string& why);
+  void stop_all();
+  void wait_all_stopped();
+  bool all_stopped() const;
+  void come_home();
+
+  FrameChannel& control_;
+  EmptyBody& body_;
+  Tracee& tracee_;
+  BodyParts parts_;
+  PageSink& sink_;
+  BodyAlarm& alarm_;
+  ReportChannel& report_;
+  SeccompListener listener_;
+  BodyMemory memory_;
+  BodyClocks clocks_;
+  UniqueFd child_signals_;  // signalfd of SIGCHLD
+  Threads threads_;
+  std::int64_t last_signal_ = std::numeric_limits<std::int64_t>::min();  // from home; monotonic ns
+  bool wanted_ = false;    // kWantHome was sent
+  bool stopping_ = false;  // kStop was received
+  std::optional<End> end_;
+  AwayStats stats_;
+};
+
+}  // namespace starling::migrate

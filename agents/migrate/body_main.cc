@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// starling-body: the guest's helper of one moved process; started by starlingd.
+#include <sys/mman.h>
+
+#include <boost/program_options.hpp>
+#include <csignal>
+#include <iostream>
+
+#include "agents/common/log.h"
+#include "agents/common/secure_stream.h"
+#include "agents/migrate/guest.h"
+
+namespace {
+
+namespace po = boost::program_options;
+using namespace starling;
+
+int run(int argc, char** argv) {
+  po::options_description options("starling-body: the guest's side of a moved process");
+  options.add_options()("help,h", "this text")(
+      "connection-fd", po::value<int>(), "the connection from home, accepted by the daemon")(
+      "key-fd", po::value<int>(), "a pipe with the stream key")(
+      "report-fd", po::value<int>()->default_value(-1), "the line to the daemon")(
+      "address", po::value<std::string>(), "IPv6 address for home's other connections")(
+      "interface", po::value<std::string>()->default_value(""), "of a link-local address")(
+      "max-memory", po::value<std::uint64_t>()->default_value(0), "bytes a guest may use; 0: any")(
+      "verbose", "say what is done")("plain", "connections in the clear, for tests");
+  po::variables_map given;
+  po::store(po::parse_command_line(argc, argv, options), given);
+  po::notify(given);
+  if (given.contains("help")) {
+    std::cout << options;
+    return 0;
+  }
+  for (const char* needed : {"connection-fd", "address"})
+    if (!given.contains(needed)) throw po::error("--" + std::string(needed) + " is needed");
+  if (given.contains("plain") == given.contains("key-fd"))
+    throw po::error("one of --key-fd and --plain is needed");
+  const auto address = parse_address6(given["address"].as<std::string>());
+  if (!address) throw po::error("--address is not an IPv6 address");
+  if (given.contains("verbose")) set_log_level(LogLevel::kDebug);
+
+  std::optional<StreamKey> key;
+  if (given.contains("key-fd")) key = read_stream_key(given["key-fd"].as<int>());
+  std::signal(SIGPIPE, SIG_IGN);
+  // It serves the faults of its body while the machine swaps.
+  ::mlockall(MCL_CURRENT);
+  migrate::Connector connector(std::move(key));
+  auto control = connector.accepted(given["connection-fd"].as<int>());
+  migrate::Guest guest(std::move(control), std::move(connector),
+                       ReportChannel(given["report-fd"].as<int>(), "body", 0),
+                       {*address, given["interface"].as<std::string>(),
+                        given["max-memory"].as<std::uint64_t>()});
+  return guest.run() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const po::error& e) {
+    std::cerr << "starling-body: " << e.what() << " (see --help)\n";
+    return 2;
+  } catch (const std::exception& e) {
+    std::cerr << "starling-body: " << e.what() << '\n';
+    return 3;
+  }
+}
