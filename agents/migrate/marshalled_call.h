@@ -54,7 +54,7 @@ struct OutSegment {
   std::uint8_t extra = 0;
   // Bytes of the length that lie in earlier segments: the parts of a scattered read.
   std::uint32_t skip = 0;
-  RemoteAddr length_at;
+  RemoteAddr length_at{};
 
   bool operator==(const OutSegment&) const = default;
 };
