@@ -220,7 +220,6 @@ void EmptyBody::start_stub() {
   report_write.reset();
 
   tracee_.emplace(Tracee::adopt(pid_));
-  tracee_->set_options(PTRACE_O_EXITKILL);
   if (::write(go_write.get(), "g", 1) != 1) fail_errno("starting the body");
   Failure failure{};
   ssize_t n;
@@ -237,6 +236,8 @@ void EmptyBody::prepare(RemoteAddr scratch) {
   const auto status = tracee_->wait(pid_, kPatience);
   if (!status || !WIFSTOPPED(*status) || WSTOPSIG(*status) != SIGTRAP)
     throw StaysHome("the guest cannot make a body: its program did not start");
+  tracee_->set_options(PTRACE_O_EXITKILL);
+  tracee_->reopen_memory();
   scratch_.emplace(*tracee_, pid_, scratch);
   const auto fd = scratch_->call(pid_, SYS_userfaultfd, {O_CLOEXEC | O_NONBLOCK});
   if (fd < 0) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 
+#include "agents/common/clock.h"
 #include "agents/common/fail.h"
 #include "agents/common/log.h"
 #include "agents/migrate/host.h"

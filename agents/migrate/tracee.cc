@@ -72,6 +72,10 @@ Tracee Tracee::adopt(pid_t pid) {
   return tracee;
 }
 
+void Tracee::reopen_memory() {
+  memory_ = open_memory(pid_);
+}
+
 // Seizes the threads not known yet; false when there was none.
 bool Tracee::seize_new() {
   bool found = false;

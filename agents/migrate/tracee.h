@@ -93,6 +93,8 @@ class Tracee {
     write(to, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
   }
   int memory() const { return memory_.get(); }
+  // After the process executed a program: what was open was the old one's memory.
+  void reopen_memory();
 
   // Signals that stopped a thread while it ran our calls; they were not meant for us and are sent
   // again by detach_all().
