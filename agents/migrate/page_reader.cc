@@ -146,6 +146,7 @@ PageAnswer PageReader::answer(const PageRequest& request) {
   if (exact && at != request.range.end) {
     throw std::system_error(E2BIG, std::generic_category(), "a page request in too many pieces");
   }
+  answer.data = Bytes(data_).first(used_);
   return answer;
 }
 
