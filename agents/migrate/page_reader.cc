@@ -14,7 +14,8 @@
 
 namespace starling::migrate {
 
-static constexpr std::uint64_t kContents = PageScan::kPresent | PageScan::kSwapped;
+static constexpr PageScan::Query kContents{
+    .any = PageScan::kPresent | PageScan::kSwapped, .all = 0, .without = PageScan::kZero};
 
 PageReader::PageReader(pid_t pid, std::vector<PageRegion> regions)
     : pid_(pid), regions_(std::move(regions)), scan_(pid), data_(PageRequest::kMaxData) {
@@ -99,7 +100,7 @@ void PageReader::add_anonymous(PageAnswer& answer, RemoteRange range, std::uint6
   while (!range.empty()) {
     const std::uint64_t space = room(answer, max_data);
     if (space == 0) return;
-    const auto step = scan_.scan(range, kContents, PageScan::kZero, space / kPage);
+    const auto step = scan_.scan(range, kContents, space / kPage);
     for (const auto& run : step.runs) {
       if (room(answer, max_data) == 0) return;
       add(answer, PageRun::Kind::zero, (run.range.begin - range.begin) / kPage);
@@ -146,6 +147,7 @@ PageAnswer PageReader::answer(const PageRequest& request) {
   if (exact && at != request.range.end) {
     throw std::system_error(E2BIG, std::generic_category(), "a page request in too many pieces");
   }
+  answer.data = Bytes(data_).first(used_);
   return answer;
 }
 

@@ -61,10 +61,9 @@ PageScan::PageScan(pid_t pid, Method method) {
            (::ioctl(pagemap_.get(), kPagemapScan, &probe) >= 0 || errno != ENOTTY);
 }
 
-PageScan::Step PageScan::scan(RemoteRange range, std::uint64_t any, std::uint64_t without,
-                              std::uint64_t max_pages) {
+PageScan::Step PageScan::scan(RemoteRange range, const Query& query, std::uint64_t max_pages) {
   if (range.empty()) return {{}, range.end};
-  if (!exact_) return scan_file(range, any, without, max_pages);
+  if (!exact_) return scan_file(range, query, max_pages);
   std::array<KernelRegion, kRuns> regions;
   KernelScan arg{};
   arg.size = sizeof arg;
@@ -73,10 +72,10 @@ PageScan::Step PageScan::scan(RemoteRange range, std::uint64_t any, std::uint64_
   arg.vec = reinterpret_cast<std::uintptr_t>(regions.data());
   arg.vec_len = regions.size();
   arg.max_pages = max_pages == ~std::uint64_t{0} ? 0 : max_pages;
-  arg.category_inverted = without;
-  arg.category_mask = without;
-  arg.category_anyof_mask = any;
-  arg.return_mask = any;
+  arg.category_inverted = query.without;
+  arg.category_mask = query.all | query.without;
+  arg.category_anyof_mask = query.any;
+  arg.return_mask = query.any | query.all;
   const int n = ::ioctl(pagemap_.get(), kPagemapScan, &arg);
   if (n < 0) fail_errno("PAGEMAP_SCAN");
   Step step;
@@ -89,10 +88,10 @@ PageScan::Step PageScan::scan(RemoteRange range, std::uint64_t any, std::uint64_
   return step;
 }
 
-PageScan::Step PageScan::scan_file(RemoteRange range, std::uint64_t any, std::uint64_t without,
-                                   std::uint64_t max_pages) {
+PageScan::Step PageScan::scan_file(RemoteRange range, const Query& query, std::uint64_t max_pages) {
   Step step;
   step.next = range.begin;
+  const std::uint64_t told = query.any | query.all;
   std::uint64_t found = 0;
   while (step.next < range.end) {
     const std::uint64_t want = std::min<std::uint64_t>((range.end - step.next) / kPage, kEntries);
@@ -108,17 +107,18 @@ PageScan::Step PageScan::scan_file(RemoteRange range, std::uint64_t any, std::ui
     }
     for (std::size_t i = 0; i < entries; ++i) {
       const std::uint64_t categories = categories_of(buffer_[i]);
-      if ((categories & any) == 0 || (categories & without) != 0) {
+      if ((query.any != 0 && (categories & query.any) == 0) ||
+          (categories & query.all) != query.all || (categories & query.without) != 0) {
         step.next = step.next + kPage;
         continue;
       }
       const bool joins = !step.runs.empty() && step.runs.back().range.end == step.next &&
-                         step.runs.back().categories == (categories & any);
+                         step.runs.back().categories == (categories & told);
       if (found == max_pages || (!joins && step.runs.size() == kRuns)) return step;
       if (joins) {
         step.runs.back().range.end = step.next + kPage;
       } else {
-        step.runs.push_back({{step.next, step.next + kPage}, categories & any});
+        step.runs.push_back({{step.next, step.next + kPage}, categories & told});
       }
       ++found;
       step.next = step.next + kPage;
@@ -127,11 +127,11 @@ PageScan::Step PageScan::scan_file(RemoteRange range, std::uint64_t any, std::ui
   return step;
 }
 
-RemoteRanges PageScan::find(const RemoteRanges& ranges, std::uint64_t any, std::uint64_t without) {
+RemoteRanges PageScan::find(const RemoteRanges& ranges, const Query& query) {
   RemoteRanges found;
   for (RemoteRange range : ranges) {
     while (!range.empty()) {
-      const Step step = scan(range, any, without);
+      const Step step = scan(range, query);
       for (const Run& run : step.runs) {
         if (!found.empty() && found.back().end == run.range.begin) {
           found.back().end = run.range.end;
@@ -145,12 +145,17 @@ RemoteRanges PageScan::find(const RemoteRanges& ranges, std::uint64_t any, std::
   return found;
 }
 
+// A page that is not there counts as written for the kernel, having never been protected.
 RemoteRanges written(pid_t pid, const RemoteRanges& ranges) {
-  return PageScan(pid).find(ranges, PageScan::kWritten, PageScan::kZero);
+  return PageScan(pid).find(ranges, {.any = PageScan::kPresent | PageScan::kSwapped,
+                                     .all = PageScan::kWritten,
+                                     .without = PageScan::kZero});
 }
 
 RemoteRanges present(pid_t pid, const RemoteRanges& ranges) {
-  return PageScan(pid).find(ranges, PageScan::kPresent | PageScan::kSwapped, PageScan::kZero);
+  return PageScan(pid).find(
+      ranges,
+      {.any = PageScan::kPresent | PageScan::kSwapped, .all = 0, .without = PageScan::kZero});
 }
 
 }  // namespace starling::migrate

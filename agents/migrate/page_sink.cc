@@ -130,7 +130,8 @@ PageSink::Impl::Impl(Userfaultfd uffd, pid_t body, std::unique_ptr<FrameChannel>
 PageSink::Impl::~Impl() {
   stop();
   // Our copy of the userfaultfd may be the last.
-  if (!memory_.harmless()) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  if (!failure().empty() || !memory_.harmless())
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
 void PageSink::Impl::start() {

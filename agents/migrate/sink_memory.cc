@@ -280,7 +280,7 @@ SinkMemory::Progress SinkMemory::look_again(RemoteAddr page) {
   }
   if (region->info.file_backed) {
     // What home's file holds is not known here, so zeros would be wrong: as if it were unreadable.
-    const auto there = scan_.scan(range, PageScan::kPresent | PageScan::kSwapped);
+    const auto there = scan_.scan(range, {.any = PageScan::kPresent | PageScan::kSwapped});
     if (there.runs.empty()) {
       Region& mine = const_cast<Region&>(*region);
       mine.states.set(mine.index(page), mine.index(page) + 1, PageState::gone);

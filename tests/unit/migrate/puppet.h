@@ -49,6 +49,7 @@ class Puppet {
     uffd,     // a new userfaultfd
     fork,
     sweep,  // touches each page of the range once; ns per 1000 pages
+    touch,  // touches `value` pages far apart; the median time of one in ns
   };
   struct Command {
     Op op = Op::read;
@@ -122,6 +123,13 @@ class Puppet {
     return *reinterpret_cast<volatile std::uint64_t*>(address);
   }
 
+  static std::uint64_t now_ns() {
+    timespec t;
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1000000000 +
+           static_cast<std::uint64_t>(t.tv_nsec);
+  }
+
   // The memory is not the sanitizers' to know.
   __attribute__((no_sanitize("address", "thread", "undefined"))) static std::uint64_t perform(
       const Command& c) {
@@ -188,13 +196,25 @@ class Puppet {
         return static_cast<std::uint64_t>(status);
       }
       case Op::sweep: {
-        timespec from, to;
-        ::clock_gettime(CLOCK_MONOTONIC, &from);
+        const std::uint64_t from = now_ns();
         for (std::uint64_t a = begin; a < end; a += kPage) result += word(a);
-        ::clock_gettime(CLOCK_MONOTONIC, &to);
-        const auto ns = static_cast<std::uint64_t>((to.tv_sec - from.tv_sec) * 1000000000 +
-                                                   to.tv_nsec - from.tv_nsec);
-        return ns * 1000 / ((end - begin) / kPage);
+        return (now_ns() - from) * 1000 / ((end - begin) / kPage);
+      }
+      case Op::touch: {
+        std::uint32_t times[1000];
+        const std::uint64_t count = c.value < 1000 ? c.value : 1000;
+        const std::uint64_t pages = (end - begin) / kPage;
+        for (std::uint64_t i = 0; i < count; ++i) {
+          // Neighbours in time are no neighbours in memory.
+          const std::uint64_t page = (i * 619 + 7) % count * (pages / count);
+          const std::uint64_t from = now_ns();
+          result += word(begin + page * kPage);
+          const auto took = static_cast<std::uint32_t>(now_ns() - from);
+          std::uint64_t slot = i;
+          for (; slot > 0 && times[slot - 1] > took; --slot) times[slot] = times[slot - 1];
+          times[slot] = took;
+        }
+        return times[count / 2];
       }
     }
     return ~std::uint64_t{0};
