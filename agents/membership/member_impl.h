@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The inside of a Member. One class, its parts by file: member.cpp (life cycle and the board),
-// probe.cpp (failure detection), view.cpp (what becomes of a statement about a node), gossip.cpp
-// (building datagrams), receive.cpp (taking them apart), sync.cpp (bulk repair), numbers.cpp.
+// The inside of a Member. One class, its parts by file: member.cc (life cycle and the board),
+// probe.cc (failure detection), view.cc (what becomes of a statement about a node), gossip.cc
+// (building datagrams), receive.cc (taking them apart), sync.cc (bulk repair), numbers.cc.
 #pragma once
 
 #include <array>
@@ -57,11 +57,11 @@ class Member::Impl {
   struct Probe {
     uint64_t uid;
     Slot slot;
-    uint8_t step;       // questions asked so far
-    bool verify;        // failing it is a verdict, not a suspicion
+    uint8_t step;  // questions asked so far
+    bool verify;   // failing it is a verdict, not a suspicion
     uint32_t token;
     Millis started;
-    Millis next;        // when the next step is due
+    Millis next;  // when the next step is due
   };
   // A question asked on behalf of somebody else.
   struct Relay {
@@ -113,7 +113,7 @@ class Member::Impl {
   }
   uint32_t next_token();
 
-  // view.cpp
+  // view.cc
   uint8_t net_of(uint64_t hi, uint32_t scope, uint16_t port);
   Address address_of(const Node& node) const;
   void note(EventKind kind, const Node& node);
@@ -135,7 +135,7 @@ class Member::Impl {
   Slot random_live();
   void tell(NewsKind kind, const Node& node, Millis raised, uint64_t accuser);
 
-  // probe.cpp
+  // probe.cc
   void probe_round();
   Slot next_target();
   void start_probe(Slot slot, bool verify, bool with_window);
@@ -148,7 +148,7 @@ class Member::Impl {
   void relay_answer(uint32_t token);
   int32_t patience(int32_t ms) const;
 
-  // gossip.cpp
+  // gossip.cc
   void refresh_self();
   void begin(wire::Datagram& out);
   void add_news(wire::Datagram& out, size_t count, Slot target);
@@ -161,7 +161,7 @@ class Member::Impl {
   void push_fresh(Slot slot);
   void want_descriptions();
 
-  // receive.cpp
+  // receive.cc
   bool sane(const wire::Datagram& in) const;
   void answer(const wire::Datagram& in, const Address& from, Slot sender);
   void answer_beacon(const wire::Datagram& in, const Address& from, Slot sender);
@@ -169,7 +169,7 @@ class Member::Impl {
   void give_descriptions(const wire::Datagram& in, const Address& to);
   void recognize(const wire::Datagram& in, Slot sender, wire::Datagram& out);
 
-  // sync.cpp
+  // sync.cc
   void watch_digest(const wire::Datagram& in, Slot sender, Millis arrived);
   void start_sync(Slot peer, bool all);
   void ask_page();
@@ -179,7 +179,7 @@ class Member::Impl {
   void take_page(const wire::Datagram& in, const Address& from, Slot sender, Millis arrived);
   static size_t bucket(uint64_t uid) { return mix(uid) >> 57; }
 
-  // numbers.cpp
+  // numbers.cc
   void run_numbers();
   void claim_number();
   void set_number(uint16_t number);
@@ -190,7 +190,7 @@ class Member::Impl {
   Observer* observer_;
   std::shared_ptr<DescriptionPool> pool_;
   Time epoch_;
-  Time clock_{};      // the Time of now_
+  Time clock_{};  // the Time of now_
   Millis now_ = 0;
   Millis paused_ = 0;  // how long this process did not run when it should have
 

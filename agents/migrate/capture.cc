@@ -23,12 +23,11 @@
 namespace starling::migrate {
 namespace {
 
-constexpr std::uint64_t kUserCode64 = 0x33;   // cs of 64-bit user mode
+constexpr std::uint64_t kUserCode64 = 0x33;  // cs of 64-bit user mode
 constexpr std::size_t kSignals = 64;
 constexpr std::size_t kKernelSigaction = 32;
 constexpr std::size_t kSiginfo = 128;
 constexpr std::size_t kMaxFirstPages = 64;
-
 
 std::string task_status(pid_t pid, pid_t tid) {
   return read_proc(pid, "task/" + std::to_string(tid) + "/status");

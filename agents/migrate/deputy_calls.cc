@@ -14,7 +14,9 @@ namespace starling::migrate {
 namespace {
 
 // All but what job control needs: a blocked SIGTTIN turns a read from the terminal into EIO.
-constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1); }
+constexpr std::uint64_t bit(int signal) {
+  return std::uint64_t{1} << (signal - 1);
+}
 constexpr std::uint64_t kCallMask = ~(bit(SIGTRAP) | bit(SIGTTIN) | bit(SIGTTOU));
 
 // Calls whose effect may be a signal to the caller, which it must see before the call's result.
@@ -95,7 +97,8 @@ void DeputyCalls::finish(pid_t tid, const Registers& registers, pid_t pid) {
   const auto nr = static_cast<std::int32_t>(registers.orig_rax);
   const CallContext context{pid, tid, false};
   // Its arguments lie here already; marshalling tells what it will have written.
-  call.what.call = marshal(nr, args, classify(AUDIT_ARCH_X86_64, nr, args, context), context, memory_);
+  call.what.call =
+      marshal(nr, args, classify(AUDIT_ARCH_X86_64, nr, args, context), context, memory_);
   tracee_.set_registers(tid, registers);
   calls_[tid] = std::move(call);
   tracee_.resume_to_syscall(tid);
@@ -141,18 +144,12 @@ void DeputyCalls::step(pid_t tid, int status) {
   }
 
   if (call.native) {
-    const bool at_exit = own_trap && r.orig_rax == SYS_restart_syscall && result != -ENOSYS;
-    if (at_exit || (event_stop && result != kRestartBlock && r.orig_rax == SYS_restart_syscall)) {
-      if (result == kRestartBlock) {
-        // The interrupt arrives as a stop of its own.
-        tracee_.resume_to_syscall(tid);
-        return;
-      }
-      done(tid, result);
-    } else if (!own_trap && call.interrupted && result == kRestartBlock) {
+    // Any stop clears a pending interrupt, so the one at the call's exit may be the only one.
+    const bool over = r.orig_rax == SYS_restart_syscall && result != -ENOSYS;
+    if (result == kRestartBlock ? call.interrupted : over) {
       done(tid, result);
     } else {
-      tracee_.resume_to_syscall(tid);  // at its entry, or an interrupt that came late
+      tracee_.resume_to_syscall(tid);  // at its entry
     }
     return;
   }

@@ -23,12 +23,28 @@ void run_exit(Tracee& tracee, Scratch& scratch, pid_t tid, std::uint64_t nr, int
 }
 
 // Reaps the thread; stops that come before its end are passed over.
-void await_end(Tracee& tracee, pid_t tid) {
+int await_end(Tracee& tracee, pid_t tid) {
+  int last = 0;
   while (tracee.has(tid)) {
     const auto report = tracee.wait(tid, kPatience);
     if (!report) throw std::runtime_error("thread " + std::to_string(tid) + " did not end");
-    if (WIFSTOPPED(*report)) tracee.resume(tid);
+    last = *report;
+    if (WIFSTOPPED(last)) tracee.resume(tid);
   }
+  return last;
+}
+
+// The first thread is reported last, when the others are gone.
+int await_all(Tracee& tracee) {
+  for (const pid_t tid : tracee.threads()) {
+    if (tid == tracee.pid()) continue;
+    try {
+      await_end(tracee, tid);
+    } catch (const ProcessGone&) {
+      // The kernel reaped it with the group.
+    }
+  }
+  return await_end(tracee, tracee.pid());
 }
 
 }  // namespace
@@ -43,32 +59,23 @@ void exit_thread(Tracee& tracee, Scratch& scratch, pid_t tid) {
   await_end(tracee, tid);
 }
 
-void exit_process(Tracee& tracee, Scratch& scratch, int status) {
+int exit_process(Tracee& tracee, Scratch& scratch, int status) {
   for (const pid_t tid : tracee.threads()) {
     if (!tracee.stopped(tid)) continue;
     run_exit(tracee, scratch, tid, SYS_exit_group, status);
     break;
   }
-  const pid_t pid = tracee.pid();
-  for (const pid_t tid : tracee.threads()) {
-    if (tid == pid) continue;
-    try {
-      await_end(tracee, tid);
-    } catch (const ProcessGone&) {
-      // The kernel reaped it with the group.
-    }
-  }
-  if (tracee.has(pid)) await_end(tracee, pid);
+  return await_all(tracee);
 }
 
 void kill_process(Tracee& tracee) {
-  ::kill(tracee.pid(), SIGKILL);
-  for (const pid_t tid : tracee.threads()) {
-    try {
-      while (tracee.has(tid) && tracee.wait(tid, kPatience)) {
-      }
-    } catch (const ProcessGone&) {
+  try {
+    if (tracee.has(tracee.pid())) {
+      ::kill(tracee.pid(), SIGKILL);
+      await_all(tracee);
     }
+  } catch (const ProcessGone&) {
+    // Killed by another before.
   }
   tracee.forget();
 }

@@ -25,8 +25,8 @@ bool DeputyLayout::map(pid_t tid, RemoteRange range) {
 }
 
 bool DeputyLayout::protect(pid_t tid, RemoteRange range, int prot) {
-  return scratch_.call(tid, SYS_mprotect, {range.begin.value, range.size(),
-                                           static_cast<std::uint64_t>(prot)}) == 0;
+  return scratch_.call(tid, SYS_mprotect,
+                       {range.begin.value, range.size(), static_cast<std::uint64_t>(prot)}) == 0;
 }
 
 bool DeputyLayout::prepare(pid_t tid, RemoteRange range, bool write) {

@@ -19,7 +19,9 @@ constexpr std::size_t kSiginfo = 128;
 constexpr std::uint64_t kTrap = std::uint64_t{1} << (SIGTRAP - 1);
 constexpr Tracee::Milliseconds kPatience(5000);
 
-bool trapped_itself(const siginfo_t& info) { return info.si_signo == SIGTRAP && info.si_code > 0; }
+bool trapped_itself(const siginfo_t& info) {
+  return info.si_signo == SIGTRAP && info.si_code > 0;
+}
 
 }  // namespace
 
@@ -32,13 +34,15 @@ void DeputySignals::start() {
   // It shares everything and never runs on the stack it seems to share with its maker.
   const std::int64_t tid = scratch_.call(
       maker, SYS_clone,
-      {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, 0, 0, 0, 0});
+      {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, 0, 0, 0,
+       0});
   tracee_.set_options(PTRACE_O_EXITKILL);
   if (tid <= 0) throw std::runtime_error("the thread that takes signals could not be started");
   sentry_ = static_cast<pid_t>(tid);
   tracee_.add(sentry_);
   const auto status = tracee_.wait(sentry_, kPatience);
-  if (!status || !WIFSTOPPED(*status)) throw std::runtime_error("the thread that takes signals did not stop");
+  if (!status || !WIFSTOPPED(*status))
+    throw std::runtime_error("the thread that takes signals did not stop");
   Registers r = tracee_.registers(sentry_);
   r.rip = (scratch_.at() + ScratchLayout::kPause).value;
   r.orig_rax = ~0ULL;
@@ -67,7 +71,8 @@ void DeputySignals::settle() {
       // It may have been taken and not be reported yet: then the sentry is not asleep.
       const auto state = read_proc(tracee_.pid(), "task/" + std::to_string(sentry_) + "/stat");
       const auto name_end = state.rfind(')');
-      if (name_end != std::string::npos && name_end + 2 < state.size() && state[name_end + 2] == 'S')
+      if (name_end != std::string::npos && name_end + 2 < state.size() &&
+          state[name_end + 2] == 'S')
         return;
     }
     ::sched_yield();

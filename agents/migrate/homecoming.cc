@@ -61,10 +61,7 @@ class StrictBatch {
 
 Homecoming::Homecoming(Tracee& tracee, Scratch& scratch, pb::ProcessState state,
                        std::set<pid_t> take_up)
-    : tracee_(tracee),
-      scratch_(scratch),
-      state_(std::move(state)),
-      take_up_(std::move(take_up)) {}
+    : tracee_(tracee), scratch_(scratch), state_(std::move(state)), take_up_(std::move(take_up)) {}
 
 void Homecoming::begin() {
   std::set<pid_t> told;
@@ -136,7 +133,9 @@ void Homecoming::protect() {
   batch.run();
 }
 
-void Homecoming::write_page(RemoteAddr at, Bytes data) { tracee_.write(at, data); }
+void Homecoming::write_page(RemoteAddr at, Bytes data) {
+  tracee_.write(at, data);
+}
 
 void Homecoming::restore_actions() {
   std::map<int, std::string> actions;
@@ -178,7 +177,8 @@ void Homecoming::finish() {
   const pid_t pid = tracee_.pid();
   std::string trap(kKernelSigaction, '\0');
   for (const auto& action : state_.actions())
-    if (action.number() == SIGTRAP && action.action().size() == kKernelSigaction) trap = action.action();
+    if (action.number() == SIGTRAP && action.action().size() == kKernelSigaction)
+      trap = action.action();
   tracee_.write(scratch_.at() + ScratchLayout::kData, as_bytes(trap));
   const RemoteAddr instruction = find_syscall_instruction(tracee_);
   quiet_call_at(tracee_, pid, instruction, SYS_rt_sigaction,

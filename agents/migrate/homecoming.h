@@ -10,8 +10,8 @@
 namespace starling::migrate {
 
 // Makes the deputy what its body has become: layout, signal actions, threads; the contents of pages
-// are written with write_page() between begin() and finish(). From begin() on the old state is lost:
-// if anything throws, the process must be killed.
+// are written with write_page() between begin() and finish(). From begin() on the old state is
+// lost: if anything throws, the process must be killed.
 class Homecoming {
  public:
   // `take_up` as DeputyCalls::to_take_up(). All threads are stopped and idle.

@@ -225,8 +225,7 @@ void Journey::on_frame(const Frame& frame) {
       auto call = decode_call(frame.body);
       if (returning_) {
         // It crossed with our stop; nothing is done, the process will make it at home.
-        channel_->send(kResult,
-                       encode(CallResult{call.tid, call.cookie, kRestartNoIntr, 0, {}}));
+        channel_->send(kResult, encode(CallResult{call.tid, call.cookie, kRestartNoIntr, 0, {}}));
       } else {
         calls_->start(std::move(call));
       }
@@ -260,8 +259,7 @@ void Journey::on_frame(const Frame& frame) {
       come_home(frame);
       break;
     default:
-      throw ProtocolError("the guest sent a message of unknown type " +
-                          std::to_string(frame.type));
+      throw ProtocolError("the guest sent a message of unknown type " + std::to_string(frame.type));
   }
 }
 

@@ -25,7 +25,7 @@ struct JourneyStats {
   std::int64_t freeze_ns = 0;         // going out: from the stop to the commit
   std::int64_t return_freeze_ns = 0;  // coming home: from the stop of the body on
   std::uint64_t calls = 0;
-  std::uint64_t pages_served = 0;     // by home, with contents
+  std::uint64_t pages_served = 0;  // by home, with contents
   std::uint64_t pages_returned = 0;
   std::uint64_t state_bytes = 0;
 };

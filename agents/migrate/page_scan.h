@@ -40,17 +40,21 @@ class PageScan {
     std::vector<Run> runs;  // pages of which something is to be said; sorted
     RemoteAddr next;        // all before this is told of; range.end when the whole was scanned
   };
-  // Pages of `range` with any category of `any` and none of `without`, about `max_pages` at most:
-  // call again from `next`.
-  Step scan(RemoteRange range, std::uint64_t any, std::uint64_t without = 0,
-            std::uint64_t max_pages = ~std::uint64_t{0});
+  // Which pages: with any category of `any` (0: whatever they have), all of `all`, none of
+  // `without`.
+  struct Query {
+    std::uint64_t any = 0;
+    std::uint64_t all = 0;
+    std::uint64_t without = 0;
+  };
+  // Those pages of `range`, about `max_pages` at most: call again from `next`.
+  Step scan(RemoteRange range, const Query& query, std::uint64_t max_pages = ~std::uint64_t{0});
 
   // The same over all of `ranges`, joined, categories dropped.
-  RemoteRanges find(const RemoteRanges& ranges, std::uint64_t any, std::uint64_t without = 0);
+  RemoteRanges find(const RemoteRanges& ranges, const Query& query);
 
  private:
-  Step scan_file(RemoteRange range, std::uint64_t any, std::uint64_t without,
-                 std::uint64_t max_pages);
+  Step scan_file(RemoteRange range, const Query& query, std::uint64_t max_pages);
 
   UniqueFd pagemap_;
   bool exact_ = true;

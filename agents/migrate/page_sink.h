@@ -73,9 +73,10 @@ class PageSink {
   // The body may run from now on.
   void start();
 
-  // Pulls what is missing of `range` and waits for it: before mremap(2), and before reading the
-  // body's memory through /proc/PID/mem, which answers EIO instead of waiting for a page. false
-  // when the source is lost, the body is dead or stop() came: the pages are not there then.
+  // Pulls what of `range` is only at the source and waits for it: before mremap(2). false when
+  // the source is lost, the body is dead or stop() came: the pages are not there then. Not needed
+  // for reading the body with process_vm_readv(2), which waits for missing pages as the body
+  // itself does; /proc/PID/mem and ptrace(2) do not, they answer EIO. After start().
   [[nodiscard]] bool ensure(RemoteRange range);
   // Forgets `range` (after ensure(): throws std::logic_error when a page of it is still at the
   // source) and takes it from the userfaultfd: no faults, no events, no dirty tracking any more.

@@ -37,6 +37,7 @@ class PageReader {
   void add_data(PageAnswer& answer, RemoteRange range);
   void add_anonymous(PageAnswer& answer, RemoteRange range, std::uint64_t max_data);
   std::uint64_t room(const PageAnswer& answer, std::uint64_t max_data) const;
+  void check_zeros(const PageAnswer& answer) const;
   void check_alive() const;
 
   pid_t pid_;

@@ -42,7 +42,8 @@ void settle_interrupted_calls(Tracee& tracee) {
       tracee.set_registers(tid, r);
       continue;
     }
-    if (result_of(r) != -EINTR || !reports_disturbance(static_cast<std::int64_t>(r.orig_rax))) continue;
+    if (result_of(r) != -EINTR || !reports_disturbance(static_cast<std::int64_t>(r.orig_rax)))
+      continue;
     const std::string status = read_proc(tracee.pid(), "task/" + std::to_string(tid) + "/status");
     const std::uint64_t signals =
         (status_number(status, "SigPnd", 16) | status_number(status, "ShdPnd", 16)) &

@@ -16,18 +16,22 @@ enum Restart : std::int64_t {
   kRestartBlock = -516,   // restart_syscall(2), whose state is the kernel's; EINTR after a handler
 };
 
-inline std::int64_t result_of(const Registers& r) { return static_cast<std::int64_t>(r.rax); }
-inline bool in_call(const Registers& r) { return static_cast<std::int64_t>(r.orig_rax) >= 0; }
+inline std::int64_t result_of(const Registers& r) {
+  return static_cast<std::int64_t>(r.rax);
+}
+inline bool in_call(const Registers& r) {
+  return static_cast<std::int64_t>(r.orig_rax) >= 0;
+}
 
-// Calls that answer EINTR to any disturbance, also to one without a signal: signal(7), "Interruption
-// of system calls and library functions by stop signals".
+// Calls that answer EINTR to any disturbance, also to one without a signal: signal(7),
+// "Interruption of system calls and library functions by stop signals".
 bool reports_disturbance(std::int64_t nr);
 
 // The thread waits in a call that only its own kernel can take up again (nanosleep, poll ...).
 bool must_finish_at_home(const Registers& registers);
 
-// Undoes what stopping the threads did to calls that would report it to the program. Call once after
-// Tracee::freeze; a process that is let go after it notices nothing.
+// Undoes what stopping the threads did to calls that would report it to the program. Call once
+// after Tracee::freeze; a process that is let go after it notices nothing.
 void settle_interrupted_calls(Tracee& tracee);
 
 }  // namespace starling::migrate

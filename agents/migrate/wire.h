@@ -28,7 +28,7 @@ enum FrameType : std::uint8_t {
   kHomeDone = 16,    // home: the process runs at home; the guest may forget the body
   kPages = 17,       // guest: 8 bytes address, data
   kPagesEnd = 18,
-  kPageHello = 30, // home, first on a page connection: 1 byte purpose (d, b), the token
+  kPageHello = 30,  // home, first on a page connection: 1 byte purpose (d, b), the token
 };
 
 }  // namespace starling::migrate

@@ -8,12 +8,12 @@
 #include <cstring>
 #include <iostream>
 
+#include "agents/common/unique_fd.h"
 #include "builder/cli/arguments.h"
 #include "builder/core/engine.h"
 #include "builder/core/interrupt.h"
 #include "builder/core/mounts.h"
 #include "builder/core/publish.h"
-#include "builder/core/unique_fd.h"
 #include "builder/stages/private_apt.h"
 #include "builder/stages/stages.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/core/unique_fd.h"
+#include "agents/common/unique_fd.h"
 
 namespace starling::builder {
 

@@ -15,10 +15,10 @@
 #include <cstring>
 #include <deque>
 
+#include "agents/common/unique_fd.h"
 #include "builder/core/error.h"
 #include "builder/core/interrupt.h"
 #include "builder/core/process_tree.h"
-#include "builder/core/unique_fd.h"
 
 extern char** environ;
 

@@ -12,9 +12,9 @@
 #include <cstring>
 #include <memory>
 
+#include "agents/common/unique_fd.h"
 #include "builder/core/error.h"
 #include "builder/core/stat_cache.h"
-#include "builder/core/unique_fd.h"
 
 namespace starling::builder {
 

@@ -10,9 +10,9 @@
 #include <map>
 #include <set>
 
+#include "agents/common/unique_fd.h"
 #include "builder/core/error.h"
 #include "builder/core/interrupt.h"
-#include "builder/core/unique_fd.h"
 
 namespace starling::builder {
 

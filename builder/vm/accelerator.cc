@@ -8,10 +8,10 @@
 #include <fstream>
 #include <sstream>
 
+#include "agents/common/unique_fd.h"
 #include "builder/core/error.h"
 #include "builder/core/fingerprint.h"
 #include "builder/core/interrupt.h"
-#include "builder/core/unique_fd.h"
 #include "builder/vm/machine.h"
 #include "builder/vm/pause.h"
 #include "builder/vm/probe_guest.h"
@@ -46,7 +46,7 @@ std::string seconds(std::chrono::milliseconds time) {
 
 AccelChoice ask_kvm(const std::filesystem::path& kernel, std::chrono::seconds limit) {
   {
-    const builder::UniqueFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
+    const UniqueFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
     if (!kvm)
       return {Accel::tcg, std::string("software emulation: /dev/kvm: ") + strerror(errno)};
   }

@@ -18,7 +18,6 @@ namespace starling::vm {
 namespace {
 
 using builder::Error;
-using builder::UniqueFd;
 using namespace std::chrono_literals;
 constexpr size_t kMaxLine = 64u << 20;
 

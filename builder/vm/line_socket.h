@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "builder/core/unique_fd.h"
+#include "agents/common/unique_fd.h"
 
 namespace starling::vm {
 
@@ -27,7 +27,7 @@ class LineSocket {
   std::optional<std::string> receive(Clock::time_point deadline);
 
  private:
-  builder::UniqueFd fd_;
+  UniqueFd fd_;
   std::string buffer_;
 };
 

@@ -11,8 +11,8 @@
 #include <future>
 #include <memory>
 
+#include "agents/common/unique_fd.h"
 #include "builder/core/error.h"
-#include "builder/core/unique_fd.h"
 #include "builder/vm/qemu_command.h"
 
 namespace starling::vm {
@@ -86,7 +86,7 @@ std::string link_local_address(int machine) {
 
 PortForward::PortForward(int host_port, const VirtualSwitch& network, int machine,
                          int machine_port) {
-  const builder::UniqueFd ns(::open(network.network().c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd ns(::open(network.network().c_str(), O_RDONLY | O_CLOEXEC));
   std::promise<void> started;
   // The listening socket is made in the host's network; then the thread, and only it, moves into
   // the switch's, where its connections are made.

@@ -12,14 +12,13 @@
 #include <cstring>
 #include <thread>
 
+#include "agents/common/unique_fd.h"
 #include "builder/core/error.h"
-#include "builder/core/unique_fd.h"
 
 namespace starling::vm {
 namespace {
 
 using builder::Error;
-using builder::UniqueFd;
 
 // What went wrong between fork and exec, sent up a close-on-exec pipe.
 struct SpawnFailure {

@@ -18,15 +18,14 @@
 #include <stdexcept>
 #include <thread>
 
+#include "agents/common/unique_fd.h"
 #include "builder/core/error.h"
-#include "builder/core/unique_fd.h"
 #include "builder/vm/serial_log.h"
 #include "builder/vm/temporary_dir.h"
 
 namespace starling::vm {
 namespace {
 
-using builder::UniqueFd;
 using namespace std::chrono_literals;
 
 // A packet socket on the switch's own port.

@@ -18,13 +18,12 @@
 #include <stdexcept>
 #include <thread>
 
-#include "builder/core/unique_fd.h"
+#include "agents/common/unique_fd.h"
 #include "builder/vm/process.h"
 
 namespace starling::vm {
 namespace {
 
-using builder::UniqueFd;
 using Frame = std::array<unsigned char, 60>;
 
 // Opens a tap of the switch as QEMU does, from a thread that has moved into its network.

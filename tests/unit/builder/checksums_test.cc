@@ -7,7 +7,7 @@
 #include "builder/core/command.h"
 #include "builder/core/error.h"
 #include "builder/core/fingerprint.h"
-#include "tests/unit/builder/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::builder {
 namespace {

@@ -12,7 +12,7 @@
 #include "builder/config/config.h"
 #include "builder/core/engine.h"
 #include "builder/core/error.h"
-#include "tests/unit/builder/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::builder {
 

@@ -9,7 +9,7 @@
 
 #include "builder/core/error.h"
 #include "builder/core/stat_cache.h"
-#include "tests/unit/builder/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::builder {
 namespace {

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "builder/config/options.h"
-#include "tests/unit/builder/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::builder {
 namespace {

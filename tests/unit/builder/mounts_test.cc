@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "builder/core/error.h"
-#include "tests/unit/builder/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::builder {
 namespace {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "builder/core/command.h"
-#include "tests/unit/builder/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::builder {
 namespace {

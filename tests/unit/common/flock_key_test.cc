@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "agents/common/key_schedule.h"
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling {
 namespace {

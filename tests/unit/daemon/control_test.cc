@@ -10,7 +10,7 @@
 
 #include "agents/common/control_client.h"
 #include "agents/common/control_server.h"
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling {
 namespace {

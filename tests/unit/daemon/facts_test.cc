@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "agents/daemon/speed.h"
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::daemon {
 namespace {

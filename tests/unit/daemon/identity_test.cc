@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::daemon {
 namespace {

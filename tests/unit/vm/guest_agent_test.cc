@@ -9,8 +9,8 @@
 #include <cstring>
 #include <thread>
 
+#include "agents/common/unique_fd.h"
 #include "builder/core/error.h"
-#include "builder/core/unique_fd.h"
 #include "builder/vm/temporary_dir.h"
 
 namespace starling::vm {
@@ -51,7 +51,7 @@ class AgentSocket : public ::testing::Test {
  protected:
   void SetUp() override {
     path_ = dir_.path() / "agent";
-    listener_ = builder::UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    listener_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
@@ -64,7 +64,7 @@ class AgentSocket : public ::testing::Test {
 
   void serve() {
     agent_ = std::thread([this] {
-      builder::UniqueFd peer(::accept(listener_.get(), nullptr, nullptr));
+      UniqueFd peer(::accept(listener_.get(), nullptr, nullptr));
       const auto say = [&](const std::string& s) {
         (void)!::send(peer.get(), s.data(), s.size(), MSG_NOSIGNAL);
       };
@@ -98,7 +98,7 @@ class AgentSocket : public ::testing::Test {
 
   TemporaryDir dir_;
   std::filesystem::path path_;
-  builder::UniqueFd listener_;
+  UniqueFd listener_;
   std::thread agent_;
   int polls_ = 0;
 };

@@ -27,7 +27,9 @@ size_t varint(uint32_t value) {
 }
 
 // Buckets as coarse as the view is small.
-size_t buckets_for(size_t alive) { return alive <= 64 ? 8 : alive <= 512 ? 32 : 128; }
+size_t buckets_for(size_t alive) {
+  return alive <= 64 ? 8 : alive <= 512 ? 32 : 128;
+}
 }  // namespace
 
 void Member::Impl::watch_digest(const wire::Datagram& in, Slot sender, Millis arrived) {
@@ -192,8 +194,8 @@ void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
         static_cast<uint32_t>(std::max(0, since(now_, live ? node.life : node.since)));
     const Net& net = nets_[node.net];
     const size_t cost = 16 + varint(node.sequence) + varint(node.incarnation) + varint(age) +
-                        varint(life) + varint(node.load) + varint(node.memory) + varint(node.number) + 2 +
-                        (odd_net ? 11 : 0);
+                        varint(life) + varint(node.load) + varint(node.memory) +
+                        varint(node.number) + 2 + (odd_net ? 11 : 0);
     if (bytes + cost > kPageRoom) {
       if (pages + 1 == kSyncBurst) {
         close(true, static_cast<uint32_t>(cursor));

@@ -46,7 +46,8 @@ Member::Impl::Impl(const Options& options, Environment& environment, Observer* o
 }
 
 Member::Impl::~Impl() {
-  for (size_t i = 0; i < table_.slots(); ++i) pool_->release(table_[static_cast<Slot>(i)].description);
+  for (size_t i = 0; i < table_.slots(); ++i)
+    pool_->release(table_[static_cast<Slot>(i)].description);
 }
 
 Millis Member::Impl::millis(Time t) const {
@@ -155,8 +156,7 @@ Time Member::Impl::next_deadline() const {
   return time_of(next);
 }
 
-static BoardEntry entry_of(const Node& node, const Address& address,
-                           const DescriptionPool& pool) {
+static BoardEntry entry_of(const Node& node, const Address& address, const DescriptionPool& pool) {
   BoardEntry entry;
   entry.uid = node.uid;
   entry.number = node.number;
@@ -225,10 +225,11 @@ size_t Member::Impl::memory_use() const {
 void Member::Impl::publish(const LocalFacts& facts) {
   Node& me = table_[self_];
   me.load = static_cast<uint16_t>(std::clamp(facts.load * 100.0, 0.0, 65535.0));
-  me.memory = facts.memory_total == 0
-                  ? 0
-                  : static_cast<uint16_t>(std::min<uint64_t>(
-                        1000, facts.memory_free / std::max<uint64_t>(1, facts.memory_total / 1000)));
+  me.memory =
+      facts.memory_total == 0
+          ? 0
+          : static_cast<uint16_t>(std::min<uint64_t>(
+                1000, facts.memory_free / std::max<uint64_t>(1, facts.memory_total / 1000)));
   Description d;
   d.uid = options_.uid;
   d.machine = options_.machine;
@@ -261,9 +262,8 @@ void Member::Impl::preload(const BoardEntry& entry, Time age) {
   row.number = entry.number;
   const Slot slot = add(row, entry.address, false);
   if (slot == kNoSlot || entry.machine == 0) return;
-  Description d{entry.uid,   entry.machine,      entry.hostname, entry.version,
-                entry.image, entry.memory_total, entry.cpus,     entry.speed,
-                {entry.address.lo}};
+  Description d{entry.uid,          entry.machine, entry.hostname, entry.version,     entry.image,
+                entry.memory_total, entry.cpus,    entry.speed,    {entry.address.lo}};
   table_[slot].description = pool_->intern(d);
   --missing_descriptions_;
 }
@@ -271,25 +271,53 @@ void Member::Impl::preload(const BoardEntry& entry, Time age) {
 Member::Member(const Options& options, Environment& environment, Observer* observer)
     : impl_(std::make_unique<Impl>(options, environment, observer)) {}
 Member::~Member() = default;
-void Member::start() { impl_->start(); }
+void Member::start() {
+  impl_->start();
+}
 void Member::receive(const Address& from, std::span<const uint8_t> bytes, Time arrived_at) {
   impl_->receive(from, bytes, arrived_at);
 }
-void Member::tick() { impl_->tick(); }
-Time Member::next_deadline() const { return impl_->next_deadline(); }
-void Member::publish(const LocalFacts& facts) { impl_->publish(facts); }
-void Member::leave() { impl_->leave(); }
-bool Member::gone() const { return impl_->gone(); }
-uint64_t Member::uid() const { return impl_->uid(); }
-uint16_t Member::number() const { return impl_->number(); }
-size_t Member::alive() const { return impl_->alive(); }
-std::vector<BoardEntry> Member::board(bool with_dead) const { return impl_->board(with_dead); }
-std::optional<BoardEntry> Member::find(uint64_t uid) const { return impl_->find(uid); }
+void Member::tick() {
+  impl_->tick();
+}
+Time Member::next_deadline() const {
+  return impl_->next_deadline();
+}
+void Member::publish(const LocalFacts& facts) {
+  impl_->publish(facts);
+}
+void Member::leave() {
+  impl_->leave();
+}
+bool Member::gone() const {
+  return impl_->gone();
+}
+uint64_t Member::uid() const {
+  return impl_->uid();
+}
+uint16_t Member::number() const {
+  return impl_->number();
+}
+size_t Member::alive() const {
+  return impl_->alive();
+}
+std::vector<BoardEntry> Member::board(bool with_dead) const {
+  return impl_->board(with_dead);
+}
+std::optional<BoardEntry> Member::find(uint64_t uid) const {
+  return impl_->find(uid);
+}
 std::optional<BoardEntry> Member::find_number(uint16_t number) const {
   return impl_->find_number(number);
 }
-const Counters& Member::counters() const { return impl_->counters(); }
-size_t Member::memory_use() const { return impl_->memory_use(); }
-void Member::preload(const BoardEntry& entry, Time age) { impl_->preload(entry, age); }
+const Counters& Member::counters() const {
+  return impl_->counters();
+}
+size_t Member::memory_use() const {
+  return impl_->memory_use();
+}
+void Member::preload(const BoardEntry& entry, Time age) {
+  impl_->preload(entry, age);
+}
 
 }  // namespace starling::membership

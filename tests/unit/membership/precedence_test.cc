@@ -57,8 +57,8 @@ TEST(Precedence, ThoseWhoCameBackLaterSpeakForTheirSide) {
   EXPECT_TRUE(speaks_for_other_side(node_at(State::kAlive, 2000, 2000), dead));
   EXPECT_FALSE(speaks_for_other_side(node_at(State::kAlive, 100, 2000), dead))
       << "it was with us when we buried the node and may just not have heard";
-  EXPECT_FALSE(speaks_for_other_side(node_at(State::kAlive, 2000, 2000),
-                                     node_at(State::kLeft, 1000, 500)))
+  EXPECT_FALSE(
+      speaks_for_other_side(node_at(State::kAlive, 2000, 2000), node_at(State::kLeft, 1000, 500)))
       << "who said goodbye is gone on all sides";
 }
 

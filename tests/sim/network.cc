@@ -22,10 +22,14 @@ uint64_t scramble(uint64_t x) {
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
   return x ^ (x >> 31);
 }
-uint64_t machine_of(uint32_t node) { return scramble(node + 12345) | 1; }
+uint64_t machine_of(uint32_t node) {
+  return scramble(node + 12345) | 1;
+}
 }  // namespace
 
-uint64_t Random::next() { return scramble(state_ += 0x9e3779b97f4a7c15ULL); }
+uint64_t Random::next() {
+  return scramble(state_ += 0x9e3779b97f4a7c15ULL);
+}
 
 Network::Network(const NetworkOptions& options)
     : options_(options),
@@ -136,7 +140,8 @@ Time Network::Node::now() {
 Time Network::Node::to_global(Time local) const {
   if (local == Time::max()) return local;
   // Rounded up: a tick must not come before its time.
-  return Time{static_cast<int64_t>(std::ceil(static_cast<double>((local - offset).count()) / rate))};
+  return Time{
+      static_cast<int64_t>(std::ceil(static_cast<double>((local - offset).count()) / rate))};
 }
 
 void Network::Node::send(const Address& to, std::span<const uint8_t> bytes) {

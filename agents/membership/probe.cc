@@ -10,7 +10,9 @@
 namespace starling::membership {
 
 namespace {
-bool later(int32_t a) { return a > 0; }
+bool later(int32_t a) {
+  return a > 0;
+}
 }  // namespace
 
 // Being late ourselves, we grant others more time (Lifeguard's local health).
@@ -61,7 +63,8 @@ void Member::Impl::start_probe(Slot slot, bool verify, bool with_window) {
   ++counters_.probes;
   if (probes_.size() < kMaxProbes) {
     const int32_t retry = patience(std::clamp(4 * rtt_ms_ + 40, 60, kProbeRetryMs));
-    probes_.push_back(Probe{node.uid, slot, 1, verify, token, now_, now_ + static_cast<Millis>(retry)});
+    probes_.push_back(
+        Probe{node.uid, slot, 1, verify, token, now_, now_ + static_cast<Millis>(retry)});
   }
   ping(address_of(node), slot, token, with_window);
 }
@@ -138,8 +141,8 @@ void Member::Impl::run_probes() {
     step_probe(probe);
     ++probe.step;
     const int32_t give_up = probe.verify ? kVerifyGiveUpMs : kProbeGiveUpMs;
-    probe.next = probe.started +
-                 static_cast<Millis>(patience(probe.step == 2 ? kProbeSecondMs : give_up));
+    probe.next =
+        probe.started + static_cast<Millis>(patience(probe.step == 2 ? kProbeSecondMs : give_up));
     ++i;
   }
 }

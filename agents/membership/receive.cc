@@ -202,9 +202,10 @@ void Member::Impl::take_descriptions(const wire::Datagram& in) {
     Node& node = table_[slot];
     // Third parties fill gaps; only the node itself changes what is known.
     if (node.description != 0 && item.uid() != in.uid()) continue;
-    Description d{item.uid(),   item.machine(),      item.hostname(), item.version(),
-                  item.image(), item.memory_total(), item.cpus(),     item.speed(),
-                  {item.addresses().begin(), item.addresses().end()}};
+    Description d{
+        item.uid(),     item.machine(), item.hostname(),
+        item.version(), item.image(),   item.memory_total(),
+        item.cpus(),    item.speed(),   {item.addresses().begin(), item.addresses().end()}};
     const auto handle = pool_->intern(d);
     if (node.description == 0 && node.live()) --missing_descriptions_;
     pool_->release(node.description);

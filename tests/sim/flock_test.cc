@@ -197,7 +197,8 @@ TEST_P(LongPartition, OfTenThousandHealsWithinTenSeconds) {
   EXPECT_EQ(f.at("complete_10s_later"), 1);
   EXPECT_EQ(f.at("numbers_unique"), 1);
 }
-INSTANTIATE_TEST_SUITE_P(Long, LongPartition, testing::Values("halves", "one", "fragments", "oneway"));
+INSTANTIATE_TEST_SUITE_P(Long, LongPartition,
+                         testing::Values("halves", "one", "fragments", "oneway"));
 
 }  // namespace
 }  // namespace starling::sim

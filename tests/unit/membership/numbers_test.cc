@@ -46,7 +46,8 @@ TEST_P(RandomHistory, EndsWithDistinctNumbers) {
         break;
       default:
         // Disks that remember, forget, or (copied ones) remember somebody else's number.
-        if (!net.up(node)) net.start(node, static_cast<uint16_t>(pick.below(nodes + 1)), pick.below(2));
+        if (!net.up(node))
+          net.start(node, static_cast<uint16_t>(pick.below(nodes + 1)), pick.below(2));
     }
     net.run_for(Time{pick.below(1'500'000)});
   }

@@ -20,7 +20,8 @@ int main(int argc, char** argv) {
       "seconds", po::value(&setting.seconds)->default_value(60), "virtual time of the main part")(
       "drift", po::value(&setting.drift)->default_value(50e-6), "clock rates are 1 +- this")(
       "shape", po::value(&setting.shape)->default_value("halves"),
-      "of a partition: halves, one, fragments, oneway")("json", "print JSON")("verbose", "tell of the progress of healing");
+      "of a partition: halves, one, fragments, oneway")("json", "print JSON")(
+      "verbose", "tell of the progress of healing");
   po::variables_map values;
   try {
     po::store(po::parse_command_line(argc, argv, options), values);

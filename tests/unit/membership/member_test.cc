@@ -346,7 +346,7 @@ TEST_F(MemberTest, EveryDatagramOfABigFlockIsWithinTheBound) {
   ask.set_sync_token(9);
   for (int i = 0; i < 128; ++i) ask.add_sync_hash(1);
   deliver(ask, 5);
-  run(10s);  // all of them fall silent: suspicions and deaths galore
+  run(10s);                           // all of them fall silent: suspicions and deaths galore
   EXPECT_GT(bench.sent.size(), 50U);  // each is checked in Bench::send
 }
 

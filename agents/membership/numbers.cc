@@ -23,8 +23,8 @@ void Member::Impl::run_numbers() {
 void Member::Impl::claim_number() {
   std::vector<bool> taken(kMaxNodes + 2, false);
   uint32_t rank = 0;
-  const auto reservation = std::chrono::duration_cast<std::chrono::milliseconds>(
-      options_.reservation).count();
+  const auto reservation =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.reservation).count();
   bool wish_taken = false;
   for (size_t i = 0; i < table_.slots(); ++i) {
     const Node& node = table_[static_cast<Slot>(i)];
@@ -39,8 +39,8 @@ void Member::Impl::claim_number() {
     } else if (node.number != 0 && since(now_, node.since) < reservation &&
                node.uid != options_.previous_uid) {
       // Kept for its machine. Our own old session is no obstacle.
-      const bool own = node.description != 0 &&
-                       pool_->get(node.description).machine == options_.machine;
+      const bool own =
+          node.description != 0 && pool_->get(node.description).machine == options_.machine;
       taken[node.number] = taken[node.number] || !own;
     }
   }

@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <cstdlib>
+#include <stdlib.h>
+
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 
-namespace starling::builder {
+namespace starling {
 
-// A real directory that goes with the test.
+// A fresh directory, removed with all it holds at the end of the test. Its path has no symbolic
+// link in it.
 class TempDir {
  public:
   TempDir() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "starling-test-XXXXXX").string();
-    path_ = std::filesystem::canonical(mkdtemp(pattern.data()));
-  }
-  ~TempDir() {
-    std::error_code ec;
-    std::filesystem::remove_all(path_, ec);
+    std::string name = (std::filesystem::temp_directory_path() / "starling-test-XXXXXX").string();
+    if (!mkdtemp(name.data())) throw std::runtime_error("no temporary directory: " + name);
+    path_ = std::filesystem::canonical(name);
   }
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
+  ~TempDir() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
@@ -45,4 +48,4 @@ inline std::string read_text(const std::filesystem::path& file) {
   return text.str();
 }
 
-}  // namespace starling::builder
+}  // namespace starling

@@ -13,7 +13,7 @@ namespace starling::membership {
 namespace {
 constexpr size_t kColumnHead = 4;  // tag and length of a packed column
 constexpr size_t kRowColumns = 8;
-constexpr size_t kNewsMost = 36;   // about 1,000 bytes
+constexpr size_t kNewsMost = 36;  // about 1,000 bytes
 constexpr size_t kNewsInPing = 8;
 constexpr size_t kWant = 24;
 
@@ -61,8 +61,8 @@ void Member::Impl::add_news(wire::Datagram& out, size_t count, Slot target) {
   if (target != kNoSlot && table_[target].state == State::kSuspect) {
     // A suspect must hear of it from everybody who speaks to it.
     const Node& node = table_[target];
-    picked_.push_back(News{node.uid, options_.uid, node.since, node.incarnation,
-                           NewsKind::kSuspect, 0});
+    picked_.push_back(
+        News{node.uid, options_.uid, node.since, node.incarnation, NewsKind::kSuspect, 0});
   }
   // After a great loss there is more news than board: let it have the room.
   if (news_.size() > 4 * count) count = kNewsMost;
@@ -241,8 +241,8 @@ void Member::Impl::want_descriptions() {
   begin(out);
   const auto slots = static_cast<uint32_t>(table_.slots());
   Slot lacking = kNoSlot;
-  for (uint32_t seen = 0; seen < std::min(slots, 512U) &&
-                          static_cast<size_t>(out.want_size()) < kWant; ++seen) {
+  for (uint32_t seen = 0;
+       seen < std::min(slots, 512U) && static_cast<size_t>(out.want_size()) < kWant; ++seen) {
     missing_at_ = (missing_at_ + 1) % slots;
     const auto slot = static_cast<Slot>(missing_at_);
     const Node& node = table_[slot];

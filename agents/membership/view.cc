@@ -51,7 +51,9 @@ void Member::Impl::tell(NewsKind kind, const Node& node, Millis raised, uint64_t
   news_.add(News{node.uid, accuser, raised, node.incarnation, kind, 0});
 }
 
-void Member::Impl::push_fresh(Slot slot) { fresh_.emplace_back(table_[slot].origin, slot); }
+void Member::Impl::push_fresh(Slot slot) {
+  fresh_.emplace_back(table_[slot].origin, slot);
+}
 
 Slot Member::Impl::add(const Row& row, const Address& via, bool spread) {
   Slot slot = table_.insert(row.uid);
@@ -152,9 +154,8 @@ void Member::Impl::accuse(Slot slot, Millis raised, bool own) {
   // What already passed elsewhere counts, but a moment of our own is always left.
   const int32_t left = std::max(300, patience(suspicion_ms(alive_)) + grace - since(now_, raised));
   trials_.push_back(Trial{health_now() + static_cast<Millis>(left), raised, slot, own});
-  std::push_heap(trials_.begin(), trials_.end(), [](const Trial& a, const Trial& b) {
-    return since(a.deadline, b.deadline) > 0;
-  });
+  std::push_heap(trials_.begin(), trials_.end(),
+                 [](const Trial& a, const Trial& b) { return since(a.deadline, b.deadline) > 0; });
   note(EventKind::kSuspected, node);
 }
 
@@ -169,8 +170,9 @@ void Member::Impl::bury(Slot slot, State state, Millis raised, bool replaced) {
   if (node.description == 0) --missing_descriptions_;
   digest_flip(node.uid);
   std::erase_if(probes_, [slot](const Probe& probe) { return probe.slot == slot; });
-  note(replaced ? EventKind::kReplaced
-                : state == State::kLeft ? EventKind::kLeft : EventKind::kDead,
+  note(replaced                ? EventKind::kReplaced
+       : state == State::kLeft ? EventKind::kLeft
+                               : EventKind::kDead,
        node);
 }
 
@@ -187,9 +189,9 @@ void Member::Impl::forget(Slot slot) {
 }
 
 void Member::Impl::sweep() {
-  const auto keep =
-      std::max<int64_t>(kTombstoneMs, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                          options_.reservation).count());
+  const auto keep = std::max<int64_t>(
+      kTombstoneMs,
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.reservation).count());
   for (size_t i = 0; i < kSweepPerPeriod && !dead_.empty(); ++i) {
     if (sweep_at_ >= dead_.size()) sweep_at_ = 0;
     const Slot slot = dead_[sweep_at_++];

@@ -19,9 +19,15 @@ using std::chrono::duration_cast;
 
 constexpr double kPeriodSeconds = 0.2;
 
-Time seconds(double s) { return Time{static_cast<int64_t>(s * 1e6)}; }
-double in_seconds(Time t) { return static_cast<double>(t.count()) / 1e6; }
-double cpu_now() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+Time seconds(double s) {
+  return Time{static_cast<int64_t>(s * 1e6)};
+}
+double in_seconds(Time t) {
+  return static_cast<double>(t.count()) / 1e6;
+}
+double cpu_now() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
 
 struct Flock {
   explicit Flock(const Setting& setting)
@@ -181,13 +187,15 @@ Figures steady(const Setting& setting) {
   out["age_expected_so_far_periods"] =
       membership::expected_age_after(elapsed, setting.nodes, kWindow, rate);
   out["age_oldest_expected_periods"] = membership::expected_oldest(setting.nodes, kWindow, rate);
-  out["bytes_per_node_second"] = static_cast<double>(after.bytes_out - before.bytes_out) / node_seconds;
+  out["bytes_per_node_second"] =
+      static_cast<double>(after.bytes_out - before.bytes_out) / node_seconds;
   out["datagrams_per_node_second"] =
       static_cast<double>(after.datagrams_out - before.datagrams_out) / node_seconds;
   out["cpu_us_per_node_second"] = used * 1e6 / node_seconds;
   out["memory_per_node"] = flock.memory_per_node();
   out["suspicions_per_hour"] =
-      static_cast<double>(after.suspicions_raised - before.suspicions_raised) / setting.seconds * 3600;
+      static_cast<double>(after.suspicions_raised - before.suspicions_raised) / setting.seconds *
+      3600;
   out["suspected_events"] =
       static_cast<double>(flock.events[static_cast<size_t>(EventKind::kSuspected)] - suspected);
   out["syncs"] = static_cast<double>(after.syncs_started - before.syncs_started);
@@ -350,8 +358,8 @@ Figures partition(const Setting& setting) {
             incomplete += alive != n;
           }
           std::fprintf(stderr, "%.1f s: least %zu, mean %.2f, incomplete %zu, pages %.1f\n",
-                       in_seconds(flock.net.now() - mended), least,
-                       static_cast<double>(sum) / n, incomplete,
+                       in_seconds(flock.net.now() - mended), least, static_cast<double>(sum) / n,
+                       incomplete,
                        static_cast<double>(flock.total().sync_pages_in - cut.sync_pages_in) / n);
         }
         return flock.complete();
@@ -364,7 +372,8 @@ Figures partition(const Setting& setting) {
   const double heal = std::max(0.05, in_seconds(flock.net.now() - mended));
   out["bytes_per_node_second_cut"] =
       static_cast<double>(cut.bytes_out - before.bytes_out) / n / setting.seconds;
-  out["bytes_per_node_second_heal"] = static_cast<double>(after.bytes_out - cut.bytes_out) / n / heal;
+  out["bytes_per_node_second_heal"] =
+      static_cast<double>(after.bytes_out - cut.bytes_out) / n / heal;
   out["sync_pages_per_node"] = static_cast<double>(after.sync_pages_in - cut.sync_pages_in) / n;
   out["deaths_after_mending"] = static_cast<double>(flock.false_deaths);
   flock.false_deaths = 0;
@@ -512,9 +521,9 @@ Figures leave_and_restart(const Setting& setting) {
 
 const std::map<std::string, Scenario>& scenarios() {
   static const std::map<std::string, Scenario> all = {
-      {"steady", steady},       {"cold_start", cold_start}, {"join", join},
-      {"kill", kill},           {"partition", partition},   {"one_way", one_way},
-      {"pause", pause},         {"churn", churn},           {"leave_and_restart", leave_and_restart},
+      {"steady", steady}, {"cold_start", cold_start}, {"join", join},
+      {"kill", kill},     {"partition", partition},   {"one_way", one_way},
+      {"pause", pause},   {"churn", churn},           {"leave_and_restart", leave_and_restart},
   };
   return all;
 }

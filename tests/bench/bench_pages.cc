@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a moved process's memory costs: between two network namespaces joined by a cable (over
+// loopback where none can be made), beside what the same TCP connection does when it only carries
+// bytes.
+//
+//   bench_pages [--json]
+//
+// Exit status 1 when a figure is out of its reach. Needs root, for userfaultfd's events.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agents/common/clock.h"
+#include "agents/common/fail.h"
+#include "agents/common/unique_fd.h"
+#include "agents/migrate/page_scan.h"
+#include "agents/migrate/page_sink.h"
+#include "agents/migrate/page_source.h"
+#include "tests/lab/net_ns.h"
+#include "tests/unit/migrate/puppet.h"
+
+using namespace starling;
+using namespace starling::migrate;
+
+namespace {
+
+constexpr std::uint64_t kGibibyte = 1 << 30;
+constexpr int kRounds = 5;
+
+struct Figure {
+  std::string name;
+  double value;
+  std::string unit;
+  double yardstick;  // measured in the same run, same unit
+  double reach;      // what `value / yardstick` may be at most, or at least
+  bool at_least = false;
+};
+
+double median(std::vector<double> samples) {
+  std::sort(samples.begin(), samples.end());
+  return samples[samples.size() / 2];
+}
+
+struct TcpPair {
+  UniqueFd home;
+  UniqueFd guest;
+};
+
+// Connections from one "machine" to the other.
+class Cable {
+ public:
+  Cable() {
+    try {
+      home_.emplace("home");
+      guest_.emplace("guest");
+      lab::connect(*home_, "cable", *guest_, "cable");
+      home_->ip({"address", "add", "192.0.2.1/24", "dev", "cable"});
+      guest_->ip({"address", "add", "192.0.2.2/24", "dev", "cable"});
+    } catch (const std::exception& e) {
+      std::cerr << "bench_pages: over loopback: " << e.what() << "\n";
+      home_.reset();
+      guest_.reset();
+    }
+  }
+
+  TcpPair connect() {
+    TcpPair pair;
+    UniqueFd listener;
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    inet_pton(AF_INET, guest_ ? "192.0.2.2" : "127.0.0.1", &address.sin_addr);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    in(guest_, [&] {
+      listener.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      if (!listener || ::bind(listener.get(), generic, sizeof address) != 0 ||
+          ::listen(listener.get(), 1) != 0 || ::getsockname(listener.get(), generic, &size) != 0) {
+        fail_errno("listening");
+      }
+    });
+    in(home_, [&] {
+      pair.home.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      if (!pair.home || ::connect(pair.home.get(), generic, sizeof address) != 0) {
+        fail_errno("connecting");
+      }
+    });
+    pair.guest.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!pair.guest) fail_errno("accept");
+    const int on = 1;
+    ::setsockopt(pair.home.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(pair.guest.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return pair;
+  }
+
+ private:
+  static void in(const std::optional<lab::NetNs>& ns, const std::function<void()>& f) {
+    if (ns) {
+      ns->inside(f);
+    } else {
+      f();
+    }
+  }
+
+  std::optional<lab::NetNs> home_;
+  std::optional<lab::NetNs> guest_;
+};
+
+void receive_all(int fd, std::uint8_t* to, std::size_t size) {
+  if (::recv(fd, to, size, MSG_WAITALL) != static_cast<ssize_t>(size)) fail_errno("receiving");
+}
+
+// A request as long as a page request, an answer of as many bytes: us.
+double round_trip_us(Cable& cable) {
+  const TcpPair pair = cable.connect();
+  constexpr std::size_t kSize = 29;
+  std::thread echo([&] {
+    std::uint8_t buffer[kSize];
+    while (::recv(pair.home.get(), buffer, kSize, MSG_WAITALL) == static_cast<ssize_t>(kSize)) {
+      ::send(pair.home.get(), buffer, kSize, MSG_NOSIGNAL);
+    }
+  });
+  std::uint8_t buffer[kSize] = {};
+  std::vector<double> samples;
+  for (int i = 0; i < 2000; ++i) {
+    const TimeNs begin = monotonic_ns();
+    ::send(pair.guest.get(), buffer, kSize, MSG_NOSIGNAL);
+    receive_all(pair.guest.get(), buffer, kSize);
+    samples.push_back(static_cast<double>(monotonic_ns() - begin) / 1000);
+  }
+  ::shutdown(pair.guest.get(), SHUT_RDWR);
+  echo.join();
+  return median(samples);
+}
+
+// GB/s of a bare stream of a gibibyte.
+double stream_rate(Cable& cable) {
+  const TcpPair pair = cable.connect();
+  std::vector<std::uint8_t> to_send(1 << 20, 1);
+  std::vector<std::uint8_t> received(1 << 18);
+  const TimeNs begin = monotonic_ns();
+  std::thread sender([&] {
+    for (std::uint64_t sent = 0; sent < kGibibyte; sent += to_send.size()) {
+      for (std::size_t at = 0; at < to_send.size();) {
+        const ssize_t n = ::send(pair.home.get(), &to_send[at], to_send.size() - at, MSG_NOSIGNAL);
+        if (n <= 0) return;
+        at += static_cast<std::size_t>(n);
+      }
+    }
+  });
+  std::uint64_t got = 0;
+  while (got < kGibibyte) {
+    const ssize_t n = ::recv(pair.guest.get(), received.data(), received.size(), 0);
+    if (n <= 0) break;
+    got += static_cast<std::uint64_t>(n);
+  }
+  const double ns = static_cast<double>(monotonic_ns() - begin);
+  sender.join();
+  if (got != kGibibyte) throw std::runtime_error("the stream broke off");
+  return static_cast<double>(kGibibyte) / ns;
+}
+
+// A body on the other end of the cable, started empty.
+class Moved {
+ public:
+  Moved(Cable& cable, Puppet& deputy, RemoteRange range, bool background)
+      : source_(deputy.pid(), {{range, false}}) {
+    check(body_.run({Puppet::Op::map, range, PROT_READ | PROT_WRITE}) == 0);
+    Userfaultfd uffd(body_.fetch(body_.run({Puppet::Op::uffd, {}})));
+    uffd.handshake();
+    TcpPair demand = cable.connect();
+    TcpPair bulk = cable.connect();
+    PageSink::Options options;
+    options.background = background;
+    PageSink::Callbacks callbacks;
+    callbacks.on_failure = [](const std::string& reason) {
+      std::cerr << "bench_pages: " << reason << std::endl;
+      ::_exit(1);  // a blocked body would block us
+    };
+    sink_.emplace(std::move(uffd), body_.pid(), channel(demand.guest), channel(bulk.guest),
+                  callbacks, options);
+    sink_->add_region(range, false);
+    source_.serve(channel(demand.home));
+    source_.serve(channel(bulk.home));
+  }
+
+  Puppet& body() { return body_; }
+  PageSink& sink() { return *sink_; }
+
+ private:
+  static std::unique_ptr<FrameChannel> channel(UniqueFd& fd) {
+    return std::make_unique<FrameChannel>(plain_stream(fd.release()));
+  }
+  static void check(bool good) {
+    if (!good) throw std::runtime_error("the body could not map its memory");
+  }
+
+  Puppet body_;
+  PageSource source_;
+  std::optional<PageSink> sink_;
+};
+
+std::vector<Figure> measure() {
+  const ReservedSpace space(kGibibyte);
+  const std::uint64_t pages = kGibibyte / kPage;
+  const RemoteRange all = space.pages(0, pages);
+  Puppet deputy;
+  deputy.run({Puppet::Op::map, all, PROT_READ | PROT_WRITE});
+  deputy.run({Puppet::Op::fill, all, 0});
+  Cable cable;
+  std::vector<Figure> figures;
+
+  // The yardstick of each round is taken in that round: other work on the machine hits both.
+  std::vector<double> fault, round_trip;
+  for (int i = 0; i < kRounds; ++i) {
+    round_trip.push_back(round_trip_us(cable));
+    Moved moved(cable, deputy, all, false);
+    moved.sink().start();
+    fault.push_back(static_cast<double>(moved.body().run({Puppet::Op::touch, all, 500})) / 1000);
+  }
+  const double rtt = median(round_trip);
+  figures.push_back({"random_fault", median(fault), "us", rtt, (rtt + 30) / rtt});
+
+  std::vector<double> sequential;
+  {
+    Moved moved(cable, deputy, all, false);
+    moved.sink().start();
+    for (int i = 0; i < kRounds; ++i) {
+      const auto part = space.pages(static_cast<std::uint64_t>(i) * 8192, 8192);
+      sequential.push_back(static_cast<double>(moved.body().run({Puppet::Op::sweep, part})) / 1e6);
+    }
+  }
+
+  std::vector<double> raw, pulled;
+  std::vector<double> scans, scans_by_file;
+  const RemoteRange scanned = space.pages(0, (256 << 20) / kPage);
+  for (int i = 0; i < kRounds; ++i) {
+    raw.push_back(stream_rate(cable));
+    Moved moved(cable, deputy, all, true);
+    const TimeNs begin = monotonic_ns();
+    moved.sink().start();
+    if (!moved.sink().wait_complete(std::chrono::minutes(1))) throw std::runtime_error("no pull");
+    pulled.push_back(static_cast<double>(kGibibyte) / static_cast<double>(monotonic_ns() - begin));
+
+    TimeNs from = monotonic_ns();
+    if (!written(moved.body().pid(), {scanned}).empty()) std::cerr << "pages count as written\n";
+    scans.push_back(static_cast<double>(monotonic_ns() - from) / 1e6);
+    from = monotonic_ns();
+    PageScan(moved.body().pid(), PageScan::Method::pagemap_file)
+        .find({scanned}, {.any = 0, .all = PageScan::kWritten});
+    scans_by_file.push_back(static_cast<double>(monotonic_ns() - from) / 1e6);
+  }
+  const double page_us = static_cast<double>(kPage) / median(raw) / 1000;
+  figures.push_back({"sequential_touch_per_page", median(sequential), "us", page_us, 4 / page_us});
+  figures.push_back({"bulk_pull_1GiB", median(pulled), "GB/s", median(raw), 0.7, true});
+  figures.push_back({"dirty_scan_256MiB", median(scans), "ms", median(scans_by_file), 1});
+  return figures;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
+    bool all_ok = true;
+    nlohmann::json out = nlohmann::json::array();
+    for (const Figure& f : measure()) {
+      const double ratio = f.value / f.yardstick;
+      const bool ok = f.at_least ? ratio >= f.reach : ratio <= f.reach;
+      all_ok &= ok;
+      out.push_back({{"name", f.name},
+                     {"value", f.value},
+                     {"unit", f.unit},
+                     {"yardstick", f.yardstick},
+                     {"ratio", ratio},
+                     {"reach", f.reach},
+                     {"ok", ok}});
+      if (!json) {
+        std::printf("%-26s %8.2f %-4s yardstick %8.2f  ratio %5.2f (at %s %.2f) %s\n",
+                    f.name.c_str(), f.value, f.unit.c_str(), f.yardstick, ratio,
+                    f.at_least ? "least" : "most", f.reach, ok ? "ok" : "OUT OF REACH");
+      }
+    }
+    if (json) std::cout << out.dump(2) << "\n";
+    return all_ok ? 0 : 1;
+  } catch (const std::exception& e) {
+    std::cerr << "bench_pages: " << e.what() << "\n";
+    return 1;
+  }
+}
