@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kSiginfo = 128;
 constexpr std::int64_t kSignalSettles = 5 * kSecond;
-constexpr int kTickMs = 500;  // how often the daemon is looked for when it is gone
+constexpr int kTickMs = 500;  // between looks at what nobody tells
 // Home interrupts the calls that are under way there, which takes as long as its kernel likes.
 constexpr std::chrono::seconds kStopPatience(60);
 constexpr std::chrono::seconds kHomePatience(60);
@@ -101,7 +101,8 @@ std::string BodyAlarm::failure() const {
 }
 
 BodyAway::BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, PageSink& sink,
-                   const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report)
+                   const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report,
+                   std::uint64_t max_memory)
     : control_(control),
       body_(body),
       tracee_(body.tracee()),
@@ -112,7 +113,8 @@ BodyAway::BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, Page
       listener_(std::move(parts_.listener)),
       memory_(body.pid(), sink),
       clocks_(body.pid(), state),
-      child_signals_(watch_children()) {
+      child_signals_(watch_children()),
+      max_memory_(max_memory) {
   for (const auto& thread : state.threads()) {
     Thread& here = threads_[parts_.threads.here(static_cast<pid_t>(thread.tid()))];
     if (!thread.call_at_home()) continue;
@@ -136,6 +138,7 @@ BodyAway::End BodyAway::run() {
     if (!end_ && ready.calls) hear_calls();
     if (!end_ && ready.children) hear_body();
     if (!end_ && ready.daemon) hear_daemon();
+    if (!end_ && monotonic_ns() - last_tick_ > kTickMs * kMillisecond) tick();
   }
   return *end_;
 }
@@ -161,7 +164,7 @@ BodyAway::Ready BodyAway::wait_for_something() {
     while (::read(child_signals_.get(), &taken, sizeof taken) > 0) {
     }
   }
-  return {is(1), is(2), is(4) || count == 0};
+  return {is(1), is(2), is(4)};
 }
 
 // -- what the body does --------------------------------------------------------------------------
@@ -553,8 +556,19 @@ void BodyAway::hear_alarm() {
   if (needs_home) want_home("it touches a page that only home has");
 }
 
-void BodyAway::hear_daemon() {
+void BodyAway::tick() {
+  last_tick_ = monotonic_ns();
   report_.tend();
+  if (max_memory_ == 0 || wanted_) return;
+  // What grew too large goes home rather than to be killed here.
+  const std::string statm = read_proc(body_.pid(), "statm");  // proc_pid_statm(5)
+  const auto space = statm.find(' ');
+  if (space == std::string::npos) return;
+  if (std::strtoull(statm.c_str() + space, nullptr, 10) * kPage > max_memory_)
+    want_home("it uses more memory than the guest has for it");
+}
+
+void BodyAway::hear_daemon() {
   while (const auto request = report_.next()) {
     const auto what = request->find("do");
     const std::string name = what != request->end() && what->is_string() ? *what : "";

@@ -60,7 +60,8 @@ class BodyAway {
   };
 
   BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, PageSink& sink,
-           const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report);
+           const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report,
+           std::uint64_t max_memory);
 
   // Runs the body. Throws StreamClosed, ProtocolError (home is lost), PageLost, ProcessGone,
   // std::system_error: the body must not go on then.
@@ -97,6 +98,7 @@ class BodyAway {
   void hear_body();
   void hear_calls();
   void hear_daemon();
+  void tick();
   void hear_alarm();
   void take_report(pid_t tid, int status);
   void take_signal(pid_t tid, Thread& thread, int number);
@@ -130,6 +132,8 @@ class BodyAway {
   BodyClocks clocks_;
   UniqueFd child_signals_;  // signalfd of SIGCHLD
   Threads threads_;
+  std::uint64_t max_memory_;    // bytes; 0: any
+  std::int64_t last_tick_ = 0;  // monotonic ns
   std::int64_t last_signal_ = std::numeric_limits<std::int64_t>::min();  // from home; monotonic ns
   bool wanted_ = false;    // kWantHome was sent
   bool stopping_ = false;  // kStop was received

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "agents/common/fail.h"
 
@@ -32,8 +33,16 @@ bool too_large(RemoteAddr at, std::size_t size) {
 BodyMemory::BodyMemory(pid_t pid, PageSink& sink)
     : pid_(pid),
       sink_(sink),
-      maps_(::open(("/proc/" + std::to_string(pid) + "/maps").c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (!maps_) fail_errno("the maps of the body");
+      maps_(::open(("/proc/" + std::to_string(pid) + "/maps").c_str(), O_RDONLY | O_CLOEXEC)),
+      mem_(::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (!maps_ || !mem_) fail_errno("the memory of the body");
+}
+
+// Lets a stack grow down to `at`, as the kernel's own access would. Of the accesses from outside
+// only /proc/PID/mem does; whether it could read does not matter.
+void BodyMemory::touch(RemoteAddr at) const {
+  std::uint8_t byte;
+  [[maybe_unused]] const auto n = ::pread(mem_.get(), &byte, 1, static_cast<off_t>(at.value));
 }
 
 void BodyMemory::ensure(RemoteAddr at, std::size_t size) {
@@ -46,7 +55,11 @@ std::size_t BodyMemory::read(RemoteAddr at, MutableBytes out) {
   ensure(at, out.size());
   const iovec local{out.data(), out.size()};
   const iovec remote{reinterpret_cast<void*>(at.value), out.size()};
-  const ssize_t n = ::process_vm_readv(pid_, &local, 1, &remote, 1, 0);
+  ssize_t n = ::process_vm_readv(pid_, &local, 1, &remote, 1, 0);
+  if (n < 0 && errno == EFAULT) {
+    touch(at);
+    n = ::process_vm_readv(pid_, &local, 1, &remote, 1, 0);
+  }
   return n < 0 ? 0 : static_cast<std::size_t>(n);
 }
 
@@ -56,7 +69,11 @@ bool BodyMemory::writable(RemoteRange range) {
     MapQuery query{};
     query.size = sizeof query;
     query.address = at.value;
-    if (::ioctl(maps_.get(), kQuery, &query) != 0) return errno != ENOENT;  // older: cannot tell
+    if (::ioctl(maps_.get(), kQuery, &query) != 0) {
+      if (errno != ENOENT) return true;  // the kernel is older and cannot tell
+      touch(at);
+      if (::ioctl(maps_.get(), kQuery, &query) != 0) return false;
+    }
     if ((query.vma_flags & kWritable) == 0) return false;
     at.value = query.vma_end;
   }
@@ -68,7 +85,11 @@ std::size_t BodyMemory::write(RemoteAddr at, Bytes data) {
   ensure(at, data.size());
   const iovec local{const_cast<std::uint8_t*>(data.data()), data.size()};
   const iovec remote{reinterpret_cast<void*>(at.value), data.size()};
-  const ssize_t n = ::process_vm_writev(pid_, &local, 1, &remote, 1, 0);
+  ssize_t n = ::process_vm_writev(pid_, &local, 1, &remote, 1, 0);
+  if (n < 0 && errno == EFAULT) {
+    touch(at);
+    n = ::process_vm_writev(pid_, &local, 1, &remote, 1, 0);
+  }
   return n < 0 ? 0 : static_cast<std::size_t>(n);
 }
 

@@ -30,10 +30,12 @@ class BodyMemory : public MemoryReader {
 
  private:
   void ensure(RemoteAddr at, std::size_t size);
+  void touch(RemoteAddr at) const;
 
   pid_t pid_;
   PageSink& sink_;
   UniqueFd maps_;
+  UniqueFd mem_;
 };
 
 }  // namespace starling::migrate

@@ -157,7 +157,8 @@ bool Guest::stay() {
                           {"uid", hello_.uid()}});
   std::string why;
   bool well = false;
-  BodyAway away(control_, *body_, std::move(parts_), *sink_, state_, alarm_, report_);
+  BodyAway away(control_, *body_, std::move(parts_), *sink_, state_, alarm_, report_,
+                options_.max_memory);
   try {
     const auto end = away.run();
     why = end == BodyAway::End::home ? "it went home" : "it ended";

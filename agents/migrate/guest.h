@@ -20,7 +20,7 @@ namespace starling::migrate {
 struct GuestOptions {
   Address6 address{};     // where home's page connections are expected
   std::string interface;  // of that address, when it is link-local
-  std::uint64_t max_memory = 0;  // bytes a guest may have, 0: any
+  std::uint64_t max_memory = 0;  // bytes a guest may be resident with, 0: any
 };
 
 // The guest's side of one moved process, from home's first message to the end: what starling-body
