@@ -2,6 +2,7 @@
 #include "agents/migrate/connector.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -47,6 +48,9 @@ UniqueFd connect_tcp(const NodeAddress& to, std::uint16_t port) {
       fail_errno("connecting to " + name);
     }
   }
+  // Only the connecting was to be bounded; the streams block.
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) fail_errno("fcntl");
   const int on = 1;
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return fd;
