@@ -4,8 +4,12 @@
 #include "feature.h"
 
 static int fd = -1;
-static void say_a(void) { CHECK_EQ(write(fd, "a", 1), 1); }
-static void say_b(void) { CHECK_EQ(write(fd, "b", 1), 1); }
+static void say_a(void) {
+  CHECK_EQ(write(fd, "a", 1), 1);
+}
+static void say_b(void) {
+  CHECK_EQ(write(fd, "b", 1), 1);
+}
 
 int main(void) {
   while (feature_more()) {

@@ -17,8 +17,8 @@ int main(void) {
     __asm__ volatile(EACH(LOAD) "1: dec %0\n jnz 1b\n" EACH(STORE) "vzeroupper\n"
                      : "+r"(turns), "=m"(out)
                      : "r"(in), "r"(out), "m"(in)
-                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
     CHECK(memcmp(in, out, sizeof in) == 0);
   }
   return feature_pass();

@@ -3,10 +3,9 @@
 // Group: cpu
 #include "feature.h"
 
-#define EACH(x)                                                                             \
-  x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7) x(8) x(9) x(10) x(11) x(12) x(13) x(14) x(15)     \
-      x(16) x(17) x(18) x(19) x(20) x(21) x(22) x(23) x(24) x(25) x(26) x(27) x(28) x(29)   \
-          x(30) x(31)
+#define EACH(x)                                                                               \
+  x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7) x(8) x(9) x(10) x(11) x(12) x(13) x(14) x(15) x(16) \
+      x(17) x(18) x(19) x(20) x(21) x(22) x(23) x(24) x(25) x(26) x(27) x(28) x(29) x(30) x(31)
 #define EACH8(x) x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7)
 #define LOAD(n) "vmovups " #n "*64(%2), %%zmm" #n "\n"
 #define STORE(n) "vmovups %%zmm" #n ", " #n "*64(%3)\n"
@@ -26,10 +25,10 @@ __attribute__((target("avx512f"))) static void hold(const struct registers* in,
                    : "+r"(turns), "=m"(*out)
                    : "r"(in), "r"(out), "m"(*in)
                    : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
-                     "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "xmm16",
-                     "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",
-                     "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2",
-                     "k3", "k4", "k5", "k6", "k7");
+                     "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "xmm16", "xmm17",
+                     "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",
+                     "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4",
+                     "k5", "k6", "k7");
 }
 
 int main(void) {

@@ -9,7 +9,8 @@
 #include "feature.h"
 
 int main(void) {
-  char* const none = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* const none =
+      mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(none != MAP_FAILED);
   SYS(mprotect(none + 4096, 4096, PROT_NONE));
   char* const gone = none + 2 * 4096;

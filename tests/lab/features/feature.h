@@ -37,10 +37,10 @@ __attribute__((noreturn)) static inline void feature_fail(const char* file, int 
   } while (0)
 
 // Two integers that must be equal.
-#define CHECK_EQ(got, want)                                                                \
-  do {                                                                                     \
-    const long long got_ = (long long)(got), want_ = (long long)(want);                    \
-    if (got_ != want_) feature_fail(__FILE__, __LINE__, #got " == " #want, got_, want_);   \
+#define CHECK_EQ(got, want)                                                              \
+  do {                                                                                   \
+    const long long got_ = (long long)(got), want_ = (long long)(want);                  \
+    if (got_ != want_) feature_fail(__FILE__, __LINE__, #got " == " #want, got_, want_); \
   } while (0)
 
 // The value of a call that reports failure as -1 and errno.
@@ -60,7 +60,9 @@ static inline int64_t feature_clock(clockid_t clock) {
 }
 
 // Nanoseconds of CLOCK_MONOTONIC.
-static inline int64_t feature_now(void) { return feature_clock(CLOCK_MONOTONIC); }
+static inline int64_t feature_now(void) {
+  return feature_clock(CLOCK_MONOTONIC);
+}
 
 // How long to go on, in nanoseconds: FEATURE_SECONDS, else 1.5 s.
 static inline int64_t feature_duration(void) {
@@ -78,13 +80,13 @@ static inline bool feature_more(void) {
 }
 
 // Waits for what another task brings about, bounded at about two minutes.
-#define UNTIL(cond)                                                                \
-  do {                                                                             \
-    for (int spins_ = 0; !(cond); ++spins_) {                                      \
+#define UNTIL(cond)                                                                 \
+  do {                                                                              \
+    for (int spins_ = 0; !(cond); ++spins_) {                                       \
       if (spins_ > 120000) feature_fail(__FILE__, __LINE__, "never: " #cond, 0, 1); \
-      const struct timespec pause_ = {0, 1000000};                                 \
-      nanosleep(&pause_, NULL);                                                    \
-    }                                                                              \
+      const struct timespec pause_ = {0, 1000000};                                  \
+      nanosleep(&pause_, NULL);                                                     \
+    }                                                                               \
   } while (0)
 
 // Milliseconds after which a poll() that should have been woken is a hang.

@@ -17,7 +17,8 @@ int main(void) {
       base[p * 512] = p + (pid == 0 ? 1000 : round * 2000);
     }
     feature_work();
-    for (uint64_t p = 0; p < kPages; ++p) CHECK_EQ(base[p * 512], p + (side == 1 ? 1000 : round * 2000));
+    for (uint64_t p = 0; p < kPages; ++p)
+      CHECK_EQ(base[p * 512], p + (side == 1 ? 1000 : round * 2000));
     if (pid == 0) _exit(3);
     feature_wait_exit(pid, 3);
   }

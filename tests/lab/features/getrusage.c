@@ -5,7 +5,9 @@
 
 #include "feature.h"
 
-static int64_t microseconds(struct timeval t) { return t.tv_sec * 1000000LL + t.tv_usec; }
+static int64_t microseconds(struct timeval t) {
+  return t.tv_sec * 1000000LL + t.tv_usec;
+}
 
 int main(void) {
   static const int who[] = {RUSAGE_SELF, RUSAGE_THREAD, RUSAGE_CHILDREN};

@@ -17,7 +17,7 @@ int main(void) {
     memcpy(page, code, sizeof code);
     memcpy(page + 2, &constant, 4);
     SYS(mprotect(page, 4096, PROT_READ | PROT_EXEC));
-    uint32_t (*add)(uint32_t) = (uint32_t (*)(uint32_t))(uintptr_t)page;
+    uint32_t (*add)(uint32_t) = (uint32_t(*)(uint32_t))(uintptr_t)page;
     for (uint32_t i = 0; i < 100000; ++i) CHECK_EQ(add(i), i + constant);
   }
   return feature_pass();

@@ -8,7 +8,8 @@
 enum { kPages = 256 };
 
 int main(void) {
-  uint64_t* const base = mmap(NULL, kPages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uint64_t* const base =
+      mmap(NULL, kPages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(base != MAP_FAILED);
   uint64_t value = 1;
   while (feature_more()) {

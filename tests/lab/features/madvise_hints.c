@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Feature: MADV_WILLNEED, SEQUENTIAL, RANDOM, HUGEPAGE, NOHUGEPAGE and COLD change nothing that is seen
-// Group: memory
+// Feature: MADV_WILLNEED, SEQUENTIAL, RANDOM, HUGEPAGE, NOHUGEPAGE and COLD change nothing that is
+// seen Group: memory
 #include <sys/mman.h>
 
 #include "feature.h"
@@ -8,7 +8,8 @@
 enum { kSize = 8 << 20 };
 
 int main(void) {
-  unsigned char* const base = mmap(NULL, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  unsigned char* const base =
+      mmap(NULL, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(base != MAP_FAILED);
   for (size_t i = 0; i < kSize; i += 1000) base[i] = (unsigned char)(i / 1000);
   static const int hints[] = {MADV_WILLNEED, MADV_SEQUENTIAL, MADV_RANDOM, MADV_HUGEPAGE,

@@ -26,7 +26,8 @@ static void* compute(void* seed) {
 
 int main(void) {
   pthread_t threads[kThreads];
-  for (uintptr_t i = 0; i < kThreads; ++i) OK(pthread_create(&threads[i], NULL, compute, (void*)(i + 1)));
+  for (uintptr_t i = 0; i < kThreads; ++i)
+    OK(pthread_create(&threads[i], NULL, compute, (void*)(i + 1)));
   while (feature_more()) usleep(20000);
   atomic_store(&stop, true);
   uint64_t hash = kFeatureHash;

@@ -21,7 +21,8 @@ static void* write_both(void* unused) {
 
 int main(void) {
   const long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0);
-  if (commands < 0 || (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) feature_skip("no membarrier");
+  if (commands < 0 || (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
+    feature_skip("no membarrier");
   SYS(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0));
   pthread_t thread;
   OK(pthread_create(&thread, NULL, write_both, NULL));

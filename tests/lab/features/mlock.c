@@ -18,7 +18,8 @@ static long locked_kb(void) {
 }
 
 int main(void) {
-  char* const base = mmap(NULL, 64 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* const base =
+      mmap(NULL, 64 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(base != MAP_FAILED);
   memset(base, 'm', 64 * 4096);
   while (feature_more()) {

@@ -18,7 +18,8 @@ int main(void) {
     for (int n = 0; n < 200; ++n) {
       const int s = (int)(feature_random(&seed) % kSlots);
       if (slot[s].base == NULL) {
-        slot[s].base = mmap(NULL, kPages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        slot[s].base =
+            mmap(NULL, kPages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         CHECK(slot[s].base != MAP_FAILED);
         slot[s].tag = tag++;
         for (int p = 0; p < kPages; ++p) {

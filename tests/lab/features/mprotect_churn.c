@@ -24,7 +24,8 @@ static bool may(volatile uint64_t* p, bool write) {
 
 int main(void) {
   feature_handle(SIGSEGV, on_fault, 0);
-  uint64_t* const base = mmap(NULL, kPages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uint64_t* const base =
+      mmap(NULL, kPages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(base != MAP_FAILED);
   int protection[kPages];
   for (int p = 0; p < kPages; ++p) {
@@ -40,7 +41,8 @@ int main(void) {
     SYS(mprotect((char*)base + first * 4096, (size_t)count * 4096, kind));
     for (int p = first; p < first + count; ++p) protection[p] = kind;
     for (int p = 0; p < kPages; p += 5) {
-      const bool readable = protection[p] != PROT_NONE, writable = (protection[p] & PROT_WRITE) != 0;
+      const bool readable = protection[p] != PROT_NONE,
+                 writable = (protection[p] & PROT_WRITE) != 0;
       CHECK_EQ(may(&base[p * 512], false), readable);
       CHECK_EQ(may(&base[p * 512], true), writable);
       if (readable) CHECK_EQ(base[p * 512], p * 7 + 1);

@@ -7,7 +7,8 @@
 
 int main(void) {
   size_t pages = 4;
-  uint64_t* base = mmap(NULL, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uint64_t* base =
+      mmap(NULL, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(base != MAP_FAILED);
   for (size_t p = 0; p < pages; ++p) base[p * 512] = p + 1;
   uint64_t seed = 14;
@@ -17,7 +18,8 @@ int main(void) {
     if (feature_random(&seed) % 2) {
       moved = mremap(base, pages * 4096, wanted * 4096, MREMAP_MAYMOVE);
     } else {
-      uint64_t* const place = mmap(NULL, wanted * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      uint64_t* const place =
+          mmap(NULL, wanted * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       CHECK(place != MAP_FAILED);
       moved = mremap(base, pages * 4096, wanted * 4096, MREMAP_MAYMOVE | MREMAP_FIXED, place);
       CHECK(moved == place);

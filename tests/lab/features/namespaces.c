@@ -4,7 +4,8 @@
 #include "feature.h"
 
 static uint64_t look(void) {
-  static const char* const names[] = {"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts"};
+  static const char* const names[] = {"cgroup",           "ipc",  "mnt", "net", "pid",
+                                      "pid_for_children", "user", "uts"};
   uint64_t hash = kFeatureHash;
   char path[64], target[128];
   for (unsigned i = 0; i < sizeof names / sizeof *names; ++i) {

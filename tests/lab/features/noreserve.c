@@ -7,7 +7,8 @@
 
 int main(void) {
   const size_t size = 64UL << 30;
-  char* const base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  char* const base =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) feature_skip("no 64 GiB of addresses");
   uint64_t seed = 16;
   static uint64_t place[1024];

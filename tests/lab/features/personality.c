@@ -8,7 +8,8 @@
 int main(void) {
   const int initial = personality(0xffffffff);
   CHECK(initial != -1);
-  if (personality((unsigned long)(initial | ADDR_NO_RANDOMIZE)) == -1) feature_skip("personality is not allowed");
+  if (personality((unsigned long)(initial | ADDR_NO_RANDOMIZE)) == -1)
+    feature_skip("personality is not allowed");
   while (feature_more()) {
     feature_work();
     CHECK_EQ(personality(0xffffffff), initial | ADDR_NO_RANDOMIZE);

@@ -48,7 +48,8 @@ int main(void) {
     SYS(close(in[1]));
     size_t size = 0;
     ssize_t r;
-    while (size < kSize && (r = SYS(read(current, back + size, kSize - size))) > 0) size += (size_t)r;
+    while (size < kSize && (r = SYS(read(current, back + size, kSize - size))) > 0)
+      size += (size_t)r;
     CHECK_EQ(size, kSize);
     for (unsigned i = 0; i < kSize; ++i) CHECK_EQ(back[i], (unsigned char)(data[i] + kStages));
     SYS(close(current));

@@ -10,7 +10,8 @@ static void slurp(const char* path, char* text, size_t size) {
   const int fd = (int)SYS(open(path, O_RDONLY));
   size_t used = 0;
   ssize_t r;
-  while (used < size - 1 && (r = SYS(read(fd, text + used, size - 1 - used))) > 0) used += (size_t)r;
+  while (used < size - 1 && (r = SYS(read(fd, text + used, size - 1 - used))) > 0)
+    used += (size_t)r;
   text[used] = 0;
   SYS(close(fd));
 }

@@ -72,4 +72,5 @@ __attribute__((used)) void begin(long* stack) {
   call(kExit, 0, 0, 0, 0);
 }
 
-__asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call begin\n hlt\n");
+__asm__(
+    ".globl _start\n_start: xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call begin\n hlt\n");

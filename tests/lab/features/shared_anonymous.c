@@ -9,7 +9,8 @@
 #include "feature.h"
 
 int main(void) {
-  _Atomic uint64_t* const cell = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  _Atomic uint64_t* const cell =
+      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK(cell != MAP_FAILED);
   const pid_t pid = feature_fork();
   if (pid == 0) {

@@ -23,10 +23,12 @@ int main(void) {
     feature_work();
     const int r = sigsetjmp(back, 1);
     if (r == 0) {
-      __asm__ volatile("mov $0x1234567, %%r15\n xor %%edx, %%edx\n xor %%ecx, %%ecx\n mov $7, %%eax\n div %%ecx\n"
-                       :
-                       :
-                       : "rax", "rcx", "rdx", "r15", "cc");
+      __asm__ volatile(
+          "mov $0x1234567, %%r15\n xor %%edx, %%edx\n xor %%ecx, %%ecx\n mov $7, %%eax\n div "
+          "%%ecx\n"
+          :
+          :
+          : "rax", "rcx", "rdx", "r15", "cc");
       CHECK(false);
     }
     CHECK_EQ(r, 3);

@@ -16,7 +16,8 @@ static void on_fault(int n, siginfo_t* info, void* context) {
   CHECK_EQ(info->si_code, code);
   char* const page = (char*)((uintptr_t)info->si_addr & ~4095UL);
   if (code == SEGV_MAPERR) {
-    CHECK(mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page);
+    CHECK(mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+               0) == page);
   } else {
     SYS(mprotect(page, 4096, PROT_READ | PROT_WRITE));
   }

@@ -12,7 +12,8 @@ __attribute__((noinline)) static uint64_t dig(unsigned depth) {
 }
 
 int main(void) {
-  for (unsigned depth = 100; feature_more(); depth = depth * 2 % 6000 + 100) CHECK_EQ(dig(depth), depth + 1);
+  for (unsigned depth = 100; feature_more(); depth = depth * 2 % 6000 + 100)
+    CHECK_EQ(dig(depth), depth + 1);
   CHECK_EQ(dig(6000), 6001);
   return feature_pass();
 }

@@ -15,7 +15,8 @@ int main(void) {
   uintptr_t n = 0;
   while (feature_more()) {
     pthread_t threads[4];
-    for (int i = 0; i < 4; ++i) OK(pthread_create(&threads[i], NULL, square, (void*)(n + (uintptr_t)i)));
+    for (int i = 0; i < 4; ++i)
+      OK(pthread_create(&threads[i], NULL, square, (void*)(n + (uintptr_t)i)));
     for (int i = 0; i < 4; ++i) {
       void* result;
       OK(pthread_join(threads[i], &result));

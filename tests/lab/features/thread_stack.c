@@ -27,7 +27,8 @@ static void* run(void* stack) {
 int main(void) {
   pthread_t threads[3];
   for (int i = 0; i < 3; ++i) {
-    void* const stack = mmap(NULL, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const stack =
+        mmap(NULL, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(stack != MAP_FAILED);
     pthread_attr_t attributes;
     OK(pthread_attr_init(&attributes));

@@ -17,7 +17,8 @@ static void on_signal(int n, siginfo_t* info, void* context) {
 
 int main(void) {
   feature_handle(SIGRTMIN + 1, on_signal, SA_RESTART);
-  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1,
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
+                           .sigev_signo = SIGRTMIN + 1,
                            .sigev_value = {.sival_ptr = &marker}};
   timer_t timer;
   SYS(timer_create(CLOCK_MONOTONIC, &event, &timer));

@@ -9,7 +9,9 @@
 static pthread_key_t key;
 static atomic_ulong sum;
 
-static void destroy(void* value) { atomic_fetch_add(&sum, (uintptr_t)value); }
+static void destroy(void* value) {
+  atomic_fetch_add(&sum, (uintptr_t)value);
+}
 
 static void* run(void* value) {
   OK(pthread_setspecific(key, value));

@@ -11,7 +11,8 @@ int main(void) {
     memset(from, (int)(n % 200 + 1), sizeof from);
     struct iovec local = {to, sizeof to}, remote = {from, sizeof from};
     const ssize_t r = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-    if (r == -1 && (errno == ENOSYS || errno == EPERM)) feature_skip("process_vm_readv is not allowed");
+    if (r == -1 && (errno == ENOSYS || errno == EPERM))
+      feature_skip("process_vm_readv is not allowed");
     CHECK_EQ(r, (long)sizeof from);
     CHECK(memcmp(from, to, sizeof from) == 0);
     memset(to, 0, sizeof to);

@@ -9,7 +9,8 @@ enum { kPages = 1024 };
 
 int main(void) {
   while (feature_more()) {
-    uint64_t* const base = mmap(NULL, kPages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t* const base =
+        mmap(NULL, kPages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(base != MAP_FAILED);
     for (int p = 0; p < kPages; ++p) CHECK_EQ(base[p * 512 + 100], 0);
     feature_work();
