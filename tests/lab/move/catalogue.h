@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Program {
   std::filesystem::path script;  // real programs: run as `sh SCRIPT prepare`, `sh SCRIPT run`
   std::filesystem::path binary;  // feature programs
 };
+
+// How a test names it.
+inline std::ostream& operator<<(std::ostream& out, const Program& p) { return out << p.name; }
 
 // The feature programs, from the catalogue their build wrote. Throws std::runtime_error naming the
 // file when it is missing or malformed.

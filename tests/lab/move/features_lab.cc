@@ -36,7 +36,7 @@ TEST_P(Features, PassNatively) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Groups, Features, testing::ValuesIn(groups()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& i) { return i.param; });
 
 // The tables of docs/TESTING.md.
 std::string tables() {

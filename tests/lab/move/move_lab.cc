@@ -35,7 +35,7 @@ TEST_P(Moved, ShowsWhatItShowsNatively) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, Moved, testing::ValuesIn(all_programs()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& i) { return i.param.name; });
 
 }  // namespace
 }  // namespace starling::lab
