@@ -85,8 +85,9 @@ MarshalledCall marshal(std::int32_t nr, const CallArgs& args, const Behaviour& b
                        const CallContext& context, MemoryReader& body);
 
 // What the call wrote, read from the deputy after it returned `result` (negative: -errno, or
-// -512 to -516 for a restart). Only bytes that the kernel may have written. Throws
-// std::runtime_error when the deputy's memory cannot be read.
+// -512 to -516 for a restart). Only bytes that the kernel may have written; what it leaves
+// unwritten between them (the padding of directory entries and control messages) is the deputy's.
+// Throws std::runtime_error when the deputy's memory cannot be read.
 std::vector<Segment> outputs(const MarshalledCall& call, std::int64_t result, MemoryReader& deputy);
 
 // Opening `path` would show the deputy's own state instead of the body's: maps, stat, status ...
