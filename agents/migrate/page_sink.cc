@@ -270,7 +270,7 @@ void PageSink::Impl::serve_faults() {
     if (fds[0].revents != 0) read_events();
     if (more || (fds[3].revents != 0 && demand_open_)) {
       try {
-        if (const auto frame = demand_->try_receive()) take_answer(*frame);
+        take_answer(demand_->receive());
       } catch (const StreamClosed&) {
         if (over()) throw Stopped();
         if (memory_.home_pages() > 0) throw;
@@ -297,7 +297,7 @@ void PageSink::Impl::read_events() {
       stats_.faults += events.faults.size();
     }
     if (!events.broken.empty()) throw std::runtime_error(events.broken);
-    if (!events.any) return;
+    if (!events.more) return;
   }
 }
 

@@ -327,7 +327,7 @@ SinkMemory::Events SinkMemory::read_events() {
   Events events;
   std::array<uffd_msg, 32> messages;
   const std::size_t n = uffd_.read(messages);
-  events.any = n > 0;
+  events.more = n == messages.size();
   for (std::size_t i = 0; i < n; ++i) {
     const auto& arg = messages[i].arg;
     switch (messages[i].event) {

@@ -80,7 +80,7 @@ class SinkMemory {
 
   struct Events {
     std::vector<RemoteAddr> faults;  // pages
-    bool any = false;
+    bool more = false;               // there may be more to read
     std::string broken;  // what the body did that cannot be served; empty when all is well
   };
   // Reads what is there without blocking.
