@@ -66,6 +66,9 @@ bool Helper::busy_with(const std::string& what) const {
 }
 
 void Helper::expire(TimeNs now) {
+  if (lost_ != 0 && now - lost_ > kSecond / 2) {
+    fail_all("the helper of this process has stopped listening");
+  }
   std::vector<Done> given_up;
   for (Pending& p : pending_) {
     if (p.done && now > p.deadline) given_up.push_back(std::exchange(p.done, nullptr));
@@ -108,7 +111,8 @@ void Helper::read_all() {
 
 void Helper::on_readable() {
   read_all();
-  if (!line_ && !ended_) fail_all("the helper of this process has stopped listening");
+  // Most likely it is ending, and how is about to be known: that tells more.
+  if (!line_ && !ended_) lost_ = monotonic_ns();
 }
 
 void Helper::on_line(const std::string& line) {

@@ -82,6 +82,7 @@ class Helper {
   Observer& observer_;
   LineBuffer in_{kMaxLine};
   std::deque<Pending> pending_;
+  TimeNs lost_ = 0;  // when the line ended before the process; 0: it did not
   bool ended_ = false;
 };
 

@@ -149,7 +149,6 @@ class FakeDeputy {
 
 int run_body() {
   ReportChannel report(number("--report-fd"), "body", 0);
-  if (!clean_descriptors(3)) throw std::runtime_error("there are descriptors of the daemon's");
   if (if_nametoindex(options.at("--interface").c_str()) == 0) throw std::runtime_error("interface");
   const StreamKey key = read_stream_key(number("--key-fd"));
   const auto home = secure_server(number("--connection-fd"), key, 2 * kSecond);
@@ -205,6 +204,9 @@ int main(int argc, char** argv) {
       if (mood() != "refuse") return 0;
       std::cout << "it maps /dev/dri/card0" << std::endl;
       return 1;
+    }
+    if (!clean_descriptors(options.count("--connection-fd") ? 3 : 2)) {
+      throw std::runtime_error("there are descriptors of the daemon's");
     }
     const std::string name = std::filesystem::path(argv[0]).filename();
     return name == "starling-deputy" ? FakeDeputy().run() : run_body();
