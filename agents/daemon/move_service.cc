@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -131,12 +132,14 @@ static std::pair<UniqueFd, UniqueFd> report_line() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-// A helper inherits that the kernel shall rather kill others when memory is short; that is meant
-// for the daemon, not for what a stranger's program allocates.
-static void ordinary_oom_score(pid_t process) {
+// A helper inherits that the kernel shall rather kill others when memory is short, and that threads
+// may be real-time: that is meant for the daemon, not for a stranger's program.
+static void make_ordinary(pid_t process) {
   UniqueFd fd(::open(("/proc/" + std::to_string(process) + "/oom_score_adj").c_str(),
                      O_WRONLY | O_CLOEXEC));
   if (fd && ::write(fd.get(), "0", 1) != 1) log_debug("oom_score_adj of a helper stays");
+  const rlimit none{0, 0};
+  if (::prlimit(process, RLIMIT_RTPRIO, &none, nullptr) != 0) log_debug("a helper's limits stay");
 }
 
 std::size_t MoveService::unproven() const {
@@ -171,7 +174,7 @@ void MoveService::on_connection(UniqueFd connection, const Address6& peer, const
     }
     command.environment = environment();
     Spawned child = spawn_helper(command);
-    ordinary_oom_score(child.pid);
+    make_ordinary(child.pid);
     Guest& guest = guests_[child.pid];
     guest.from = to_string(peer);
     guest.helper = std::make_unique<Helper>(loop_, Helper::Role::kBody, child.pid,
@@ -196,7 +199,7 @@ MoveService::Deputy& MoveService::deputy_for(const ProcessInfo& process) {
   // With this the helper can tell that the number has not been given to another process meanwhile.
   command.environment.push_back("STARLING_PROCESS_START=" + std::to_string(process.started));
   Spawned child = spawn_helper(command);
-  ordinary_oom_score(child.pid);
+  make_ordinary(child.pid);
   Deputy deputy;
   deputy.started = process.started;
   deputy.helper = std::make_unique<Helper>(loop_, Helper::Role::kDeputy, child.pid,

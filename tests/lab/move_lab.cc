@@ -391,6 +391,75 @@ TEST_F(MoveLab, ForeignFlockIsRefused) {
                std::system_error);
 }
 
+TEST_F(MoveLab, ToolsDoWhatTheySay) {
+  flock(2);
+  if (HasFatalFailure()) return;
+  std::string out;
+  const auto tool = [&](const std::string& words) {
+    const auto bin = std::filesystem::path(FAKE_HELPER).parent_path().string();
+    const std::string name = words.substr(0, words.find(' '));
+    const std::string line = "exec " + bin + "/" + name + " --socket " + node(0).socket().string() +
+                             words.substr(name.size()) + " 2>&1";
+    FILE* pipe = popen(line.c_str(), "r");
+    out.clear();
+    char buffer[4096];
+    std::size_t n;
+    while ((n = fread(buffer, 1, sizeof buffer, pipe)) > 0) out.append(buffer, n);
+    const int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  };
+  // The command's own status, and its parent sees its own child: $$ is who the guest is.
+  EXPECT_EQ(tool("mosrun -j host2 sh -c 'echo $$; sleep 3; exit 7'"), 7) << out;
+  const std::string log = read_small_file(node(1).log()).value_or("");
+  EXPECT_NE(log.find("process " + out.substr(0, out.find('\n')) + " of node"), std::string::npos)
+      << out << log;
+  EXPECT_EQ(tool("mosrun -j host2 sh -c 'kill -9 $$'"), 1000 + SIGKILL);
+  EXPECT_EQ(tool("mosrun -h true"), 0);
+  EXPECT_EQ(tool("mosrun -b true"), 0) << out;
+  EXPECT_EQ(tool("mosrun -j 99 true"), 125);
+  EXPECT_NE(out.find("no node"), std::string::npos) << out;
+  EXPECT_EQ(tool("mosrun -j host2 /nonexistent"), 127);
+  EXPECT_EQ(tool("mosrun -j host2 /etc/passwd"), 126);
+  EXPECT_EQ(tool("mosrun"), 125);
+  EXPECT_EQ(tool("mosrun -j 2 -h true"), 125);
+
+  Sleeper sleeper;
+  const std::string pid = std::to_string(sleeper.pid());
+  EXPECT_EQ(tool("migrate " + pid + " host2"), 0) << out;
+  EXPECT_EQ(tool("mosctl where " + pid), 0);
+  EXPECT_NE(out.find("is on node " + std::to_string(node(1).number())), std::string::npos) << out;
+  EXPECT_EQ(tool("mps -m -q --json"), 0) << out;
+  const json list = json::parse(out);
+  ASSERT_EQ(list.size(), 1u) << out;
+  EXPECT_EQ(list[0].at("pid"), sleeper.pid());
+  EXPECT_EQ(list[0].at("away"), true);
+  EXPECT_EQ(tool("mps -m"), 0);
+  EXPECT_NE(out.find("sleep"), std::string::npos) << out;
+  EXPECT_EQ(tool("mosctl stats --json"), 0);
+  EXPECT_GE(json::parse(out).at("totals").at("moved"), 1);
+  EXPECT_EQ(tool("mosctl stats"), 0);
+  EXPECT_EQ(tool("migrate " + pid + " home"), 0);
+  EXPECT_EQ(tool("mosctl lock " + pid), 0);
+  EXPECT_EQ(tool("migrate " + pid + " host2"), 1);
+  EXPECT_EQ(tool("mosctl unlock " + pid), 0);
+  EXPECT_EQ(tool("migrate " + pid + " 99"), 4);
+  EXPECT_EQ(tool("migrate 1073741823 host2"), 5);
+  EXPECT_EQ(tool("migrate x host2"), 2);
+  EXPECT_EQ(tool("migrate " + pid), 2);
+  EXPECT_EQ(tool("mosctl why " + pid), 0);
+  set_mood(0, "refuse");
+  EXPECT_EQ(tool("mosctl why " + pid), 1);
+  EXPECT_NE(out.find("/dev/dri/card0"), std::string::npos) << out;
+  EXPECT_EQ(tool("mosctl block on"), 0);
+  EXPECT_EQ(tool("mosctl block"), 0);
+  EXPECT_EQ(out, "no guests are taken\n");
+  EXPECT_EQ(tool("mosctl bring"), 0);
+  EXPECT_EQ(tool("mosctl expel"), 0);
+  for (const char* name : {"migrate", "mosrun", "mps", "mosctl"}) {
+    EXPECT_EQ(tool(std::string(name) + " --help"), 0) << name;
+  }
+}
+
 TEST_F(MoveLab, HelpersOutliveTheDaemonsOnBothSides) {
   flock(2);
   if (HasFatalFailure()) return;
