@@ -108,6 +108,9 @@ void MoveService::migrate(const json& request, const Peer& peer, const Reply& re
   if (const Guest* guest = guest_of(process)) {
     return migrate_guest(*guest, process.pid, target, peer, reply);
   }
+  if (process.state == 'Z' || process.state == 'X') {
+    throw ControlError("no-process", text_of(process.pid) + " has ended");
+  }
   if (process.kernel_thread) {
     throw ControlError("cannot-move", text_of(process.pid) + " is a part of the kernel");
   }
@@ -397,6 +400,13 @@ json MoveService::totals_json() const {
           {"refused_too_fast", admission_.count(V::kTooFast)}};
 }
 
+// Figures without the words around them.
+static void take_figures(json& stats, json reply) {
+  reply.erase("reply");
+  reply.erase("ok");
+  stats.update(reply);
+}
+
 void MoveService::movestats(const Peer& peer, const Reply& reply) {
   // The helpers' answers bring their figures up to date; the last one to answer, or to be given
   // up, lets go of this and so has the client answered.
@@ -412,7 +422,7 @@ void MoveService::movestats(const Peer& peer, const Reply& reply) {
                        [this, pid = pid, last](const Helper::Answer& answer) {
                          const auto found = deputies_.find(pid);
                          if (answer.ok && found != deputies_.end()) {
-                           found->second.stats.update(answer.all);
+                           take_figures(found->second.stats, answer.all);
                          }
                        });
   }
@@ -422,7 +432,7 @@ void MoveService::movestats(const Peer& peer, const Reply& reply) {
                       [this, process = process, last](const Helper::Answer& answer) {
                         const auto found = guests_.find(process);
                         if (answer.ok && found != guests_.end()) {
-                          found->second.stats.update(answer.all);
+                          take_figures(found->second.stats, answer.all);
                         }
                       });
   }

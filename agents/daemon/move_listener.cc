@@ -74,7 +74,14 @@ void MoveListener::on_connection(const Socket& socket) {
   sockaddr_in6 from{};
   socklen_t size = sizeof from;
   UniqueFd fd(::accept4(socket.fd.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC));
-  if (!fd) return;
+  if (!fd) {
+    // Without descriptors to spare the same connection would be told of again and again.
+    if (errno == EMFILE || errno == ENFILE) {
+      log_warning("no descriptors left for guests");
+      pause(true);
+    }
+    return;
+  }
   Address6 peer;
   std::memcpy(peer.data(), &from.sin6_addr, peer.size());
   // An address of the wire itself: nothing that a router brought.

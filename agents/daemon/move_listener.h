@@ -26,7 +26,8 @@ class MoveListener {
   // Listens on these and no others. A link where that fails is told in the log and tried again at
   // the next call.
   void set_ports(const std::vector<Port>& ports);
-  // While paused, connections wait in the kernel's queue.
+  // While paused, connections wait in the kernel's queue. Pauses by itself when there are no
+  // descriptors left: call pause(false) now and then.
   void pause(bool on);
 
  private:

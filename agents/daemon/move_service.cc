@@ -85,6 +85,7 @@ void MoveService::save_state() {
 void MoveService::tick() {
   const TimeNs now = monotonic_ns();
   graveyard_.clear();
+  follow_unproven();
   checks_.remove_if([](const StayReason& check) { return check.over(); });
   for (StayReason& check : checks_) check.expire(now);
   for (auto& [pid, deputy] : deputies_) deputy.helper->expire(now);
@@ -194,7 +195,10 @@ MoveService::Deputy& MoveService::deputy_for(const ProcessInfo& process) {
   HelperCommand command;
   command.program = find_helper(settings_.helper_dir, "starling-deputy");
   command.descriptors = {key.get(), its.get()};
-  command.arguments = {"--pid", std::to_string(process.pid), "--key-fd", "3", "--report-fd", "4"};
+  command.arguments = {"--pid",       std::to_string(process.pid),
+                       "--node",      std::to_string(surroundings_.number()),
+                       "--key-fd",    "3",
+                       "--report-fd", "4"};
   command.environment = environment();
   // With this the helper can tell that the number has not been given to another process meanwhile.
   command.environment.push_back("STARLING_PROCESS_START=" + std::to_string(process.started));
@@ -223,7 +227,8 @@ void MoveService::on_deputy_event(pid_t pid, Deputy& deputy, const std::string& 
   if (name == "where") {
     set_node(pid, deputy, event.at("node"));
   } else if (name == "stats") {
-    deputy.stats = event;
+    deputy.stats.update(event);
+    deputy.stats.erase("event");
   } else if (name == "end") {
     log_info("process " + std::to_string(pid) + ": its deputy ends: " + event.value("why", ""));
   }
@@ -243,7 +248,8 @@ void MoveService::on_guest_event(Guest& guest, const std::string& name, const js
       follow_unproven();
     }
   } else if (name == "stats") {
-    guest.stats = event;
+    guest.stats.update(event);
+    guest.stats.erase("event");
   } else if (name == "end") {
     log_info("guest " + std::to_string(guest.pid) + " of node " + std::to_string(guest.home) +
              " ends: " + event.value("why", ""));

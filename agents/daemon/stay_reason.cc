@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "agents/common/fail.h"
+#include "agents/common/json_line.h"
 
 namespace starling::daemon {
 
@@ -24,7 +25,7 @@ StayReason::StayReason(EventLoop& loop, const std::filesystem::path& program, pi
   ::fcntl(input.get(), F_SETFL, 0);  // blocking for the program
   HelperCommand command;
   command.program = program;
-  command.arguments = {"--pid", std::to_string(pid), "--check"};
+  command.arguments = {"--pid", std::to_string(pid), "--check", "--json"};
   command.output = input.get();
   child_ = spawn_helper(command);
   loop_.add(child_.pidfd.get(), EPOLLIN, [this](std::uint32_t) { on_end(); });
@@ -58,15 +59,18 @@ void StayReason::on_end() {
   loop_.remove(child_.pidfd.get());
   // A sentence fits into the pipe: it is all there by now.
   read_output();
-  text_.resize(std::min(text_.find('\n'), text_.size()));
   const std::string how = reap(child_.pidfd);
+  const auto said = parse_json_line(text_);
   Result result;
-  if (how == "exit status 0") {
-    result = {true, true, ""};
-  } else if (how == "exit status 1" && !text_.empty()) {
-    result = {true, false, text_};
-  } else {
-    result = {false, false, "the check did not work: " + how};
+  try {
+    // The exit status counts; the words are for people.
+    if (said && (how == "exit status 0" || how == "exit status 1")) {
+      result = {true, how == "exit status 0", said->value("why", "")};
+    } else {
+      result.why = "the check did not work: " + how;
+    }
+  } catch (const nlohmann::json::exception&) {
+    result.why = "the check did not work: it speaks another language";
   }
   done_(result);
 }

@@ -10,7 +10,7 @@
 
 namespace starling::daemon {
 
-// One run of "starling-deputy --pid PID --check": whether a process could move, or in one sentence
+// One run of "starling-deputy --pid PID --check --json": whether a process could move, or in one sentence
 // why not. Ended by force when it takes longer than kPatience.
 class StayReason {
  public:

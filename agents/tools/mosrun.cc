@@ -51,11 +51,14 @@ static void print_help() {
 }
 
 // The move is asked for once the command runs: before, there would be nothing to move but this
-// program. `started` reports end of file when exec has closed its other end.
+// program. `started` ends when exec has closed its other end, and gives a byte when there was no
+// exec.
 static void ask_for_move(const Options& options, pid_t pid, int started) {
   char byte;
-  while (::read(started, &byte, 1) < 0 && errno == EINTR) {
+  ssize_t n;
+  while ((n = ::read(started, &byte, 1)) < 0 && errno == EINTR) {
   }
+  if (n != 0) return;  // it could not be run
   try {
     if (!options.node.empty()) {
       ask_move(options.socket, {{"cmd", "migrate"}, {"pid", pid}, {"node", options.node}});
@@ -69,23 +72,26 @@ static void ask_for_move(const Options& options, pid_t pid, int started) {
   }
 }
 
-// Twice forked, so that the command never sees a child that it did not start.
-static void start_asker(const Options& options) {
+// Twice forked, so that the command never sees a child that it did not start. Returns what exec
+// closes, or what a byte is written to when it fails.
+static UniqueFd start_asker(const Options& options) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) fail_errno("pipe");
   const UniqueFd started(ends[0]);
+  UniqueFd running(ends[1]);
   const pid_t command = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) fail_errno("fork");
   if (child == 0) {
     if (::fork() != 0) ::_exit(0);
     // Who reads the command's output waits for its end, not for this.
-    for (const int fd : {ends[1], 0, 1}) ::close(fd);
+    running.reset();
+    for (const int fd : {0, 1}) ::close(fd);
     ask_for_move(options, command, started.get());
     ::_exit(0);
   }
   ::waitpid(child, nullptr, 0);
-  // ends[1] stays open in this process until exec closes it, or its end does.
+  return running;
 }
 
 static void settle_node(Options& options) {
@@ -149,9 +155,11 @@ static int run(int argc, char** argv) {
   }
   if (!home && !options.lock && options.node.empty()) options.best = true;
   settle_node(options);
-  if (!options.node.empty() || options.lock) start_asker(options);
+  UniqueFd running;
+  if (!options.node.empty() || options.lock) running = start_asker(options);
   ::execvp(argv[i], &argv[i]);
   const int error = errno;
+  if (running && ::write(running.get(), "x", 1) != 1) return kMosrunFailed;
   std::cerr << "mosrun: " << argv[i] << ": " << std::strerror(error) << "\n";
   return error == ENOENT ? kNotFound : kCannotRun;
 }

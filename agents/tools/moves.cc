@@ -123,9 +123,7 @@ int run_stats(const Context& context) {
   const auto figures = [](const std::string& head, const json& stats) {
     std::cout << head << "\n";
     for (const auto& [name, value] : stats.items()) {
-      if (name != "event" && name != "reply" && name != "ok") {
-        std::cout << "  " << printable(name) << " " << printable(value.dump()) << "\n";
-      }
+      std::cout << "  " << printable(name) << " " << printable(value.dump()) << "\n";
     }
   };
   for (const json& p : answer.at("moved")) {

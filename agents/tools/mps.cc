@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <iostream>
+#include <utility>
 
+#include "agents/common/clock.h"
 #include "agents/common/version.h"
 #include "agents/tools/move_client.h"
 #include "agents/tools/mps_view.h"
 
 using namespace starling;
 using namespace starling::tools;
+
+// Between two looks at the count of calls.
+static constexpr long kSampling = 300 * kMillisecond;
 
 namespace {
 struct Options {
@@ -95,8 +101,20 @@ static int run(int argc, char** argv) {
     }
   }
   ControlClient daemon(options.socket, kMoveTimeoutMs);
-  const auto answer = daemon.ask({{"cmd", "movestats"}});
-  if (!answer.value("ok", false)) throw Refused(kFailure, answer.value("error", ""));
+  const auto figures = [&] {
+    auto answer = daemon.ask({{"cmd", "movestats"}});
+    if (!answer.value("ok", false)) throw Refused(kFailure, answer.value("error", ""));
+    return answer;
+  };
+  nlohmann::json answer = figures();
+  if (!answer.at("moved").empty()) {
+    const nlohmann::json before = std::exchange(answer, {});
+    const TimeNs begin = monotonic_ns();
+    const timespec pause{0, kSampling};
+    nanosleep(&pause, nullptr);
+    answer = figures();
+    add_call_rates(before, answer, static_cast<double>(monotonic_ns() - begin) / kSecond);
+  }
   std::vector<MpsRow> rows = mps_rows(processes_of(options), answer);
   if (options.moved) std::erase_if(rows, [](const MpsRow& r) { return r.moves == 0 && !r.away; });
   if (options.why) ask_why(daemon, rows);

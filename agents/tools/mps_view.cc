@@ -11,6 +11,17 @@ namespace starling::tools {
 
 using nlohmann::json;
 
+void add_call_rates(const json& before, json& after, double seconds) {
+  for (json& now : after.at("moved")) {
+    for (const json& then : before.at("moved")) {
+      if (then.value("pid", 0) != now.value("pid", 0)) continue;
+      const double calls =
+          now.at("stats").value("calls", 0.0) - then.at("stats").value("calls", 0.0);
+      if (seconds > 0 && calls >= 0) now["stats"]["calls_per_second"] = calls / seconds;
+    }
+  }
+}
+
 std::vector<MpsRow> mps_rows(const std::vector<ProcessInfo>& processes, const json& answer) {
   std::map<pid_t, const json*> moved;
   for (const json& m : answer.at("moved")) moved[m.value("pid", 0)] = &m;

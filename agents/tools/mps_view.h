@@ -20,7 +20,10 @@ struct MpsRow {
   std::string why_not;          // empty: it can move, or nobody asked
 };
 
-// Joins the processes of this machine with the daemon's answer to "processes".
+// From the calls counted in two of the daemon's answers to "movestats", `seconds` apart: puts
+// "calls_per_second" into the later one's figures.
+void add_call_rates(const nlohmann::json& before, nlohmann::json& after, double seconds);
+// Joins the processes of this machine with the daemon's answer to "processes" or "movestats".
 std::vector<MpsRow> mps_rows(const std::vector<ProcessInfo>& processes,
                              const nlohmann::json& answer);
 nlohmann::json mps_json(const std::vector<MpsRow>& rows, long ticks_per_second);

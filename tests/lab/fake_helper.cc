@@ -201,9 +201,11 @@ int main(int argc, char** argv) {
       }
     }
     if (check) {
-      if (mood() != "refuse") return 0;
-      std::cout << "it maps /dev/dri/card0" << std::endl;
-      return 1;
+      const bool can = mood() != "refuse";
+      json answer = {{"can_move", can}};
+      if (!can) answer["why"] = "it maps /dev/dri/card0";
+      std::cout << answer << std::endl;
+      return can ? 0 : 1;
     }
     if (!clean_descriptors(options.count("--connection-fd") ? 3 : 2)) {
       throw std::runtime_error("there are descriptors of the daemon's");

@@ -7,8 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agents/common/small_file.h"
 #include "agents/daemon/helper_spawn.h"
 #include "agents/daemon/stay_reason.h"
+#include "tests/unit/common/temp_dir.h"
 
 namespace starling::daemon {
 namespace {
@@ -139,21 +141,45 @@ TEST(HelperSpawn, MissingProgramIsNamed) {
   EXPECT_EQ(find_helper("", "starling-no-such"), "/usr/lib/starling/starling-no-such");
 }
 
-TEST_F(HelperTest, StayReasonIsTheFirstLine) {
-  // /bin/sh does not know these options: "--check" fails with 2, which is no answer.
-  StayReason::Result result;
-  bool told = false;
-  const auto keep = [&](const StayReason::Result& r) {
-    result = r;
-    told = true;
+TEST_F(HelperTest, StayReasonIsWhatTheCheckSays) {
+  TempDir dir;
+  const auto ask = [&](const std::string& script) {
+    const auto program = dir.path() / "starling-deputy";
+    write_file_atomically(program, "#!/bin/sh\n" + script + "\n", 0755);
+    StayReason::Result result;
+    bool told = false;
+    StayReason check(loop, program, 4711, [&](const StayReason::Result& r) {
+      result = r;
+      told = true;
+    });
+    turn_until([&] { return told; });
+    EXPECT_TRUE(check.over());
+    return result;
   };
-  StayReason broken(loop, "/bin/sh", 1, keep);
-  turn_until([&] { return told; });
-  EXPECT_FALSE(result.known);
-  told = false;
-  StayReason can(loop, "/bin/true", 1, keep);
-  turn_until([&] { return told; });
-  EXPECT_TRUE(result.known && result.can_move);
+  StayReason::Result r = ask("[ \"$*\" = '--pid 4711 --check --json' ] && echo '{}'");
+  EXPECT_TRUE(r.known && r.can_move) << r.why;
+  r = ask("echo '{\"why\":\"it maps a card\"}'; exit 1");
+  EXPECT_TRUE(r.known && !r.can_move);
+  EXPECT_EQ(r.why, "it maps a card");
+  for (const char* broken : {"exit 1", "echo nonsense", "echo '{\"why\":5}'; exit 1",
+                             "echo '{}'; exit 3", "kill -SEGV $$"}) {
+    r = ask(broken);
+    EXPECT_FALSE(r.known) << broken;
+    EXPECT_NE(r.why, "") << broken;
+  }
+}
+
+TEST_F(HelperTest, StayReasonThatTakesTooLongIsEnded) {
+  TempDir dir;
+  const auto program = dir.path() / "starling-deputy";
+  write_file_atomically(program, "#!/bin/sh\nexec sleep 1000\n", 0755);
+  std::string why;
+  StayReason check(loop, program, 4711, [&](const StayReason::Result& r) { why = r.why; });
+  check.expire(monotonic_ns());
+  EXPECT_FALSE(check.over());
+  check.expire(monotonic_ns() + StayReason::kPatience + kSecond);
+  turn_until([&] { return check.over(); });
+  EXPECT_NE(why.find("SIGKILL"), std::string::npos) << why;
 }
 
 }  // namespace

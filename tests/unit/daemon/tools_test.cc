@@ -75,5 +75,19 @@ TEST(Mps, JoinsProcessesWithWhatTheDaemonKnows) {
   EXPECT_EQ(out.str().find('\x1b'), std::string::npos);
 }
 
+TEST(Mps, RateIsTheDifferenceOfTwoCounts) {
+  const json before = {
+      {"moved",
+       {{{"pid", 1}, {"stats", {{"calls", 100}}}}, {{"pid", 2}, {"stats", {{"calls", 50}}}}}}};
+  json after = {{"moved",
+                 {{{"pid", 1}, {"stats", {{"calls", 160}}}},
+                  {{"pid", 2}, {"stats", {{"calls", 5}}}},  // another process by now
+                  {{"pid", 3}, {"stats", json::object()}}}}};
+  add_call_rates(before, after, 0.5);
+  EXPECT_EQ(after["moved"][0]["stats"]["calls_per_second"], 120.0);
+  EXPECT_FALSE(after["moved"][1]["stats"].contains("calls_per_second"));
+  EXPECT_FALSE(after["moved"][2]["stats"].contains("calls_per_second"));
+}
+
 }  // namespace
 }  // namespace starling::tools
