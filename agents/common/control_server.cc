@@ -53,6 +53,10 @@ nlohmann::json parse_control_request(std::string_view line) {
   return request;
 }
 
+nlohmann::json failure(const std::string& code, const std::string& text) {
+  return {{"ok", false}, {"code", code}, {"error", text}};
+}
+
 static bool someone_listens(const sockaddr_un& address) {
   UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return probe &&
@@ -146,11 +150,11 @@ void ControlServer::take_lines(const std::shared_ptr<Client>& client) {
     };
     try {
       handler_(parse_control_request(line), client->peer, [reply](nlohmann::json result) {
-        result["ok"] = true;
+        if (!result.contains("ok")) result["ok"] = true;
         reply(result);
       });
     } catch (const ControlError& e) {
-      reply({{"ok", false}, {"code", e.code}, {"error", e.what()}});
+      reply(failure(e.code, e.what()));
     } catch (const nlohmann::json::exception&) {
       reply({{"ok", false}, {"code", "bad-request"}, {"error", "a value has the wrong type"}});
     }

@@ -30,6 +30,9 @@ struct ControlError : std::runtime_error {
   std::string code;  // one word for programs, e.g. "denied", "unknown-node"
 };
 
+// The answer to a request that failed after its handler returned.
+nlohmann::json failure(const std::string& code, const std::string& text);
+
 // JSON lines over a Unix socket: each request is one object on one line with "cmd" in it, each
 // answer one line {"ok":true,...}, in the order asked. Requests longer than kMaxRequest, and
 // clients beyond kMaxClients, are turned away; a client that does not read its answers is dropped.
@@ -40,7 +43,7 @@ class ControlServer {
   static constexpr std::size_t kMaxPending = 16 * 1024 * 1024;
 
   // Answers `reply` now or later, once; `reply` does nothing when the client has gone. May throw
-  // ControlError instead. The loop's thread.
+  // ControlError instead; what fails later is told by failure(). The loop's thread.
   using Reply = std::function<void(nlohmann::json answer)>;
   using Handler = std::function<void(const nlohmann::json& request, const Peer& peer, Reply reply)>;
 

@@ -286,9 +286,11 @@ void SecureStream::await_record(TimeNs deadline) {
 }
 
 bool SecureStream::whole_record() const {
+  if (begin_ == end_) return false;
+  // What is no record, or too long a one, is TLS's to refuse, at once: types 20 to 23 there are.
+  if (in_[begin_] < 20 || in_[begin_] > 23) return true;
   if (end_ - begin_ < kRecordHeader) return false;
   const std::size_t body = std::size_t{in_[begin_ + 3]} << 8 | in_[begin_ + 4];
-  // One that is too long is TLS's to refuse, at once.
   return body > kMaxSealed || end_ - begin_ >= kRecordHeader + body;
 }
 

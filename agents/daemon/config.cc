@@ -21,8 +21,8 @@ static po::options_description shared_options() {
   o.add_options()                                                                          //
       ("flock", po::value<std::string>()->default_value("starling"), "name of the flock")  //
       ("key-file", po::value<std::string>()->default_value("/etc/starling/flock.key"),
-       "the flock's key: 64 hexadecimal digits, mode 0600")                  //
-      ("port", po::value<std::uint32_t>()->default_value(7827), "UDP port")  //
+       "the flock's key: 64 hexadecimal digits, mode 0600")                          //
+      ("port", po::value<std::uint32_t>()->default_value(7827), "UDP and TCP port")  //
       ("interfaces", po::value<std::string>()->default_value("wired"),
        "links to use: \"wired\", names with * and ?, ! in front to exclude")  //
       ("priority", po::value<int>()->default_value(50),
@@ -40,6 +40,15 @@ static po::options_description shared_options() {
        "the kernel's end of /proc/hpc")  //
       ("image-id-file", po::value<std::string>()->default_value("/etc/starling/image-id"),
        "identity of the booted image")  //
+      ("helper-dir", po::value<std::string>()->default_value(""),
+       "where starling-deputy and starling-body are; beside starlingd or in /usr/lib/starling "
+       "by default")  //
+      ("move-socket", po::value<std::string>()->default_value(""),
+       "where helpers find a restarted daemon; move.sock beside the control socket by default")  //
+      ("max-guests", po::value<std::uint32_t>()->default_value(256),
+       "processes of other nodes taken at most, 0 for none")  //
+      ("guest-memory", po::value<std::uint64_t>()->default_value(0),
+       "MiB of memory one guest may use, 0 for no limit")  //
       ("log-level", po::value<std::string>()->default_value("info"),
        "error, warning, notice, info or debug");
   return o;
@@ -99,6 +108,11 @@ static void check_values(const po::variables_map& values) {
   };
   range("port", values["port"].as<std::uint32_t>(), 1, 65535);
   range("number", values["number"].as<std::uint32_t>(), 0, 65535);
+  range("max-guests", values["max-guests"].as<std::uint32_t>(), 0, 65535);
+  range("guest-memory",
+        static_cast<long>(
+            std::min<std::uint64_t>(values["guest-memory"].as<std::uint64_t>(), INT64_MAX)),
+        0, long{1} << 40);
   range("priority", values["priority"].as<int>(), 0, 99);
   text("flock", [](const std::string& v) { check_flock_name(v, "name"); });
   text("interfaces", [](const std::string& v) { LinkFilter{v}; });
@@ -240,6 +254,13 @@ Config load_config(const std::vector<std::string>& arguments, const ConfigSource
   config.issue_file = text("issue-file");
   config.hpc_device = text("hpc-device");
   config.image_id_file = text("image-id-file");
+  config.helper_dir = text("helper-dir");
+  config.move_socket = text("move-socket");
+  if (config.move_socket.empty()) {
+    config.move_socket = config.control_socket.parent_path() / "move.sock";
+  }
+  config.max_guests = values["max-guests"].as<std::uint32_t>();
+  config.guest_memory = values["guest-memory"].as<std::uint64_t>() << 20;
   config.log_level = level_of(text("log-level"));
   return config;
 }

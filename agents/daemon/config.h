@@ -28,6 +28,10 @@ struct Config {
   std::filesystem::path issue_file;  // empty: none
   std::filesystem::path hpc_device;
   std::filesystem::path image_id_file;
+  std::filesystem::path helper_dir;   // empty: beside the daemon, else /usr/lib/starling
+  std::filesystem::path move_socket;  // never empty
+  std::uint32_t max_guests = 0;
+  std::uint64_t guest_memory = 0;  // bytes; 0: no limit
   LogLevel log_level = LogLevel::kInfo;
 
   bool show_help = false;

@@ -82,6 +82,8 @@ Daemon::Daemon(const Config& config, const FlockKey& key)
         handle(request, peer, reply);
       });
 
+  moves_ = make_move_service();
+
   Liveness::Settings settings;
   settings.keys = &keys_;
   settings.session = fresh_session();
@@ -93,6 +95,8 @@ Daemon::Daemon(const Config& config, const FlockKey& key)
   settings.member.previous_number = config.number ? config.number : remembered_.number;
   settings.member.previous_uid = remembered_.uid;
   liveness_ = std::make_unique<Liveness>(settings, facts_, ports_, from_liveness_);
+
+  moves_->set_ports(ports_);
 
   loop_.add(monitor_.fd(), EPOLLIN, [this](std::uint32_t) {
     if (monitor_.read()) on_links_changed();
@@ -108,6 +112,26 @@ Daemon::Daemon(const Config& config, const FlockKey& key)
 }
 
 Daemon::~Daemon() = default;
+
+std::unique_ptr<MoveService> Daemon::make_move_service() {
+  MoveService::Settings settings;
+  settings.helper_dir = config_.helper_dir;
+  settings.rendezvous = config_.move_socket;
+  settings.state_file = config_.move_socket.parent_path() / "move.state";
+  settings.port = config_.port;
+  settings.guest_memory = config_.guest_memory;
+  settings.limits.guests = config_.max_guests;
+  // Before the liveness thread, to which the key schedule belongs from then on.
+  settings.key = keys_.stream_key();
+  MoveService::Surroundings surroundings;
+  surroundings.with_snapshot = [this](SnapshotUser user) { with_snapshot(std::move(user)); };
+  surroundings.link_name = [this](std::uint32_t interface) {
+    const auto link = monitor_.links().find(interface);
+    return link == monitor_.links().end() ? std::string() : link->second.name;
+  };
+  surroundings.number = [this] { return number_; };
+  return std::make_unique<MoveService>(loop_, std::move(settings), std::move(surroundings));
+}
 
 int Daemon::run() {
   log_info("starlingd " + std::string(kProgramVersion) + ": flock " + config_.flock + ", port " +
@@ -158,11 +182,13 @@ void Daemon::on_links_changed() {
     }
     ports_ = ports;
     liveness_->set_ports(ports_);
+    moves_->set_ports(ports_);
     publish_facts();
     with_snapshot([this](const Snapshot& s) { write_issue(s); });
   } else {
     // The same link may have been taken down and up: its group membership is renewed.
     liveness_->set_ports(ports_);
+    moves_->set_ports(ports_);
   }
 }
 
@@ -182,6 +208,7 @@ void Daemon::on_signal() {
 void Daemon::on_half_second() {
   half_second_.take();
   load_.sample();
+  moves_->tick();
   // The host name of a live system is set late in the boot, and a link may come at any time.
   if (++half_seconds_ % 2 == 0) publish_facts();
   if (half_seconds_ % 4 == 0 || !number_known_) {
@@ -397,7 +424,7 @@ void Daemon::handle(const json& request, const Peer& peer, const ControlServer::
     leavers_.push_back(reply);
     leaving_ = true;
     liveness_->leave();
-  } else {
+  } else if (!moves_->handle(request, peer, reply)) {
     throw ControlError("unknown-command", "unknown command \"" + cmd.substr(0, 64) + "\"");
   }
 }

@@ -12,6 +12,7 @@
 #include "agents/daemon/hpc_device.h"
 #include "agents/daemon/identity.h"
 #include "agents/daemon/liveness.h"
+#include "agents/daemon/move_service.h"
 #include "agents/daemon/report.h"
 
 namespace starling::daemon {
@@ -45,6 +46,7 @@ class Daemon {
   void follow_number(const Snapshot& snapshot);
   void write_issue(const Snapshot& snapshot);
   void handle(const nlohmann::json& request, const Peer& peer, const ControlServer::Reply& reply);
+  std::unique_ptr<MoveService> make_move_service();
   nlohmann::json status_json(const Snapshot& snapshot) const;
   LinkNames link_names() const;
 
@@ -77,6 +79,7 @@ class Daemon {
   std::vector<ControlServer::Reply> leavers_;
   std::unique_ptr<Liveness> liveness_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<MoveService> moves_;
 };
 
 }  // namespace starling::daemon

@@ -25,8 +25,13 @@ _mosctl() {
   done
   local choices="--json --socket --help"
   case $command in
-    "") choices+=" --version nodes status whois leave version" ;;
+    "") choices+=" --version nodes status whois where why lock unlock bring expel block stats leave version" ;;
     nodes) choices+=" --all --wait --timeout" ;;
+    where | why | lock | unlock)
+      # One's own processes.
+      choices+=" $(ps -o pid= -u "$(id -u)" 2>/dev/null)"
+      ;;
+    block) choices+=" on off" ;;
     whois)
       # Numbers and host names of the flock, when a daemon answers.
       choices+=" self $(mosctl nodes 2>/dev/null | awk 'NR > 1 { sub(/^\*/, "", $1); print $1, $2 }')"

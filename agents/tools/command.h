@@ -18,6 +18,8 @@ enum ExitStatus : int {
   kUsage = 2,
   kNotRunning = 3,
   kNoSuchNode = 4,
+  kNoSuchProcess = 5,
+  kDenied = 6,
 };
 
 // The command line is wrong; told with a pointer to --help.
@@ -45,10 +47,18 @@ struct Command {
 
 const std::vector<Command>& commands();
 
+int run_block(const Context& context);
+int run_bring(const Context& context);
+int run_expel(const Context& context);
 int run_leave(const Context& context);
+int run_lock(const Context& context);
 int run_nodes(const Context& context);
+int run_stats(const Context& context);
 int run_status(const Context& context);
+int run_unlock(const Context& context);
 int run_version(const Context& context);
+int run_where(const Context& context);
 int run_whois(const Context& context);
+int run_why(const Context& context);
 
 }  // namespace starling::tools

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <cstdio>
-#include <exception>
 #include <iostream>
 
 #include "agents/common/version.h"
 #include "agents/tools/command.h"
+#include "agents/tools/move_client.h"
 
 using namespace starling::tools;
 
@@ -19,7 +19,8 @@ static void print_help() {
                "  --socket PATH   ask another daemon than the one on /run/starling/control.sock\n"
                "  -h, --help      show this\n"
                "  -V, --version   show mosctl's version\n\n"
-               "Exit status: 0 done, 1 failed, 2 usage, 3 daemon not running, 4 no such node\n";
+               "Exit status: 0 done, 1 failed, 2 usage, 3 daemon not running, 4 no such node,\n"
+               "5 no such process, 6 not allowed\n";
 }
 
 static int run(int argc, char** argv) {
@@ -55,16 +56,5 @@ static int run(int argc, char** argv) {
 }
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const UsageError& e) {
-    std::cerr << "mosctl: " << e.what() << "; see mosctl --help\n";
-    return kUsage;
-  } catch (const starling::DaemonNotRunning& e) {
-    std::cerr << "mosctl: " << e.what() << "\n";
-    return kNotRunning;
-  } catch (const std::exception& e) {
-    std::cerr << "mosctl: " << e.what() << "\n";
-    return kFailure;
-  }
+  return guarded("mosctl", [&] { return run(argc, argv); });
 }
