@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "agents/migrate/restart.h"
 
-#include <linux/futex.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -33,12 +32,10 @@ void settle_interrupted_calls(Tracee& tracee) {
   for (const pid_t tid : tracee.threads()) {
     Registers r = tracee.registers(tid);
     if (!in_call(r)) continue;
-    const bool futex_timeout = r.orig_rax == SYS_futex && result_of(r) == kRestartBlock;
-    if (futex_timeout) {
-      // Its restart state is the kernel's. An absolute timeout may simply be given again; for a
-      // relative one EINTR is what futex(2) allows, and what every caller expects.
-      const bool absolute = (r.rsi & FUTEX_CMD_MASK) != FUTEX_WAIT;
-      r.rax = static_cast<std::uint64_t>(absolute ? std::int64_t{kRestartNoHand} : -EINTR);
+    if (r.orig_rax == SYS_futex && result_of(r) == kRestartBlock) {
+      // Its restart state is the kernel's. An absolute timeout may simply be given again; a
+      // relative one begins anew: longer than asked, but never an EINTR without a signal.
+      r.rax = static_cast<std::uint64_t>(std::int64_t{kRestartNoHand});
       tracee.set_registers(tid, r);
       continue;
     }

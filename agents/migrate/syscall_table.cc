@@ -116,7 +116,7 @@ constexpr SyscallRule kRules[] = {
     {97, "getrlimit", forwarded(kIdentity, {kValue, out(16)}), {}},
     {98, "getrusage", home(kRare), cases::kGetrusage},
     {99, "sysinfo", forwarded("The machine the process knows is home.", {out(112)}), {}},
-    {100, "times", emulated(cases::kCpuClock), {}},
+    {100, "times", home(cases::kCpuClock), {}},
     {101, "ptrace", home(kOther), {}},
     {102, "getuid", forwarded(kIdentity), {}},
     {103, "syslog", home(kAdmin), {}},

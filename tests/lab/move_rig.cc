@@ -143,7 +143,7 @@ int run(int argc, char** argv) {
       "sealed", po::bool_switch(&o.sealed), "seal the streams, as between real nodes")(
       "json", po::value(&o.json), "file for what happened")(
       "log", po::value(&o.log), "file for what the helpers say")("command", po::value(&o.command),
-                                                            "the command");
+                                                                 "the command");
   po::positional_options_description rest;
   rest.add("command", -1);
   po::variables_map given;
