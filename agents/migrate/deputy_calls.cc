@@ -62,7 +62,11 @@ void DeputyCalls::start(ForwardedCall call) {
     throw ProtocolError("a call of thread " + std::to_string(tid) + ", which does not exist");
   if (busy(tid) || !tracee_.stopped(tid))
     throw ProtocolError("a call of thread " + std::to_string(tid) + ", which is in another");
-  if (!prepare(call)) {
+  // The guest asked its own table; here it is asked again, for what the process may be made to do.
+  const CallContext context{tracee_.pid(), tid, false};
+  const auto where = classify(AUDIT_ARCH_X86_64, call.call.nr, call.call.args, context).where;
+  const bool allowed = where == CallClass::forwarded || where == CallClass::both;
+  if (!allowed || !prepare(call)) {
     CallResult refusal{tid, call.cookie, 0, CallResult::kComeHome, {}};
     reply_(refusal);
     return;

@@ -127,31 +127,6 @@ Reason from_threads(pid_t pid) {
   return std::nullopt;
 }
 
-// What only VmFlags in smaps tells (proc_pid_smaps(5)). Reading it costs a walk over the page
-// tables, milliseconds for a gigabyte, while the process runs.
-Reason from_flags(pid_t pid) {
-  const std::string text = read_proc(pid, "smaps");
-  bool stack = false;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto end = rest.find('\n');
-    const auto line = rest.substr(0, end);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    if (!line.starts_with("VmFlags:")) {
-      // The line that begins a mapping is the only one with a range in front.
-      if (line.find(" kB") == std::string_view::npos && line.find('-') < 20)
-        stack = line.ends_with("[stack]");
-      continue;
-    }
-    const auto has = [&](std::string_view flag) {
-      return line.find(flag) != std::string_view::npos;
-    };
-    if (has(" gd") && !stack)
-      return "it has a stack of its own that grows by itself (MAP_GROWSDOWN)";
-    if (has(" ht")) return "it uses huge pages of its own";
-  }
-  return std::nullopt;
-}
-
 // CLONE_VM without CLONE_THREAD: vfork, or something stranger.
 Reason from_relatives(pid_t pid) {
   std::vector<pid_t> relatives;
@@ -203,6 +178,29 @@ Reason reason_in_maps(const std::vector<Mapping>& maps) {
   return std::nullopt;
 }
 
+Reason reason_in_flags(pid_t pid) {
+  const std::string text = read_proc(pid, "smaps");
+  bool stack = false;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto end = rest.find('\n');
+    const auto line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    if (!line.starts_with("VmFlags:")) {
+      // The line that begins a mapping is the only one with a range in front.
+      if (line.find(" kB") == std::string_view::npos && line.find('-') < 20)
+        stack = line.ends_with("[stack]");
+      continue;
+    }
+    const auto has = [&](std::string_view flag) {
+      return line.find(flag) != std::string_view::npos;
+    };
+    if (has(" gd") && !stack)
+      return "it has a stack of its own that grows by itself (MAP_GROWSDOWN)";
+    if (has(" ht")) return "it uses huge pages of its own";
+  }
+  return std::nullopt;
+}
+
 pid_t find_sharer(pid_t pid, const Mapping& mapping) {
   for (const std::string& name : entries("/proc")) {
     const pid_t other = std::atoi(name.c_str());
@@ -233,7 +231,7 @@ Reason reason_to_stay(pid_t pid) {
     if (auto r = from_descriptors(pid)) return r;
     if (auto r = from_timers(pid)) return r;
     if (auto r = from_threads(pid)) return r;
-    if (auto r = from_flags(pid)) return r;
+    if (auto r = reason_in_flags(pid)) return r;
     return from_relatives(pid);
   } catch (const std::system_error& e) {
     if (e.code().value() == ENOENT || e.code().value() == ESRCH)

@@ -11,6 +11,7 @@
 #include "agents/migrate/deputy_exit.h"
 #include "agents/migrate/host.h"
 #include "agents/migrate/inspect.h"
+#include "agents/migrate/proc_file.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/restart.h"
 #include "agents/migrate/vdso_exit.h"
@@ -96,9 +97,17 @@ void Journey::depart(const NodeAddress& guest) {
   if (auto reason = reason_to_stay(pid_)) throw StaysHome(*reason);
   scratch_at_ = choose_scratch(pid_);
   open_connections(guest, describe(pid_, scratch_at_, home_node_));
+  // Again, at the last moment: the guest took its time. What is mapped between this and the stop
+  // is looked at while the process is stopped, which costs the more the more memory it has.
+  const std::string maps = read_proc(pid_, "maps");
+  if (auto reason = reason_in_flags(pid_)) throw StaysHome(*reason);
   const std::int64_t stopped = clock_ns(CLOCK_MONOTONIC);
   try {
-    freeze_and_send();
+    tracee_.emplace(Tracee::freeze(pid_));
+    if (read_proc(pid_, "maps") != maps) {
+      if (auto reason = reason_in_flags(pid_)) throw StaysHome(*reason);
+    }
+    capture_and_send();
     commit();
   } catch (...) {
     roll_back();
@@ -131,8 +140,7 @@ void Journey::depart(const NodeAddress& guest) {
   }
 }
 
-void Journey::freeze_and_send() {
-  tracee_.emplace(Tracee::freeze(pid_));
+void Journey::capture_and_send() {
   settle_interrupted_calls(*tracee_);
   leave_vdso(*tracee_);
   scratch_.emplace(*tracee_, pid_, scratch_at_);

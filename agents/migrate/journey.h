@@ -66,7 +66,7 @@ class Journey {
 
  private:
   void open_connections(const NodeAddress& guest, const pb::Hello& hello);
-  void freeze_and_send();
+  void capture_and_send();
   void roll_back() noexcept;
   void commit();
   void on_frame(const Frame& frame);

@@ -33,6 +33,25 @@ bool is_event_stop(int status) {
   return WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP;
 }
 
+// Why PTRACE_SEIZE gave EPERM; empty when the thread is gone or has ended, and is not the first.
+std::optional<std::string> why_untraceable(pid_t pid, pid_t tid) {
+  std::string status;
+  try {
+    status = read_proc(pid, "task/" + std::to_string(tid) + "/status");
+  } catch (const std::system_error&) {
+    if (tid == pid) throw;
+    return std::nullopt;
+  }
+  if (const auto tracer = status_number(status, "TracerPid"); tracer != 0)
+    return "it is traced by pid " + std::to_string(tracer);
+  const auto state = status_field(status, "State");
+  if (state.starts_with("Z") || state.starts_with("X")) {
+    if (tid == pid) return "its first thread has ended";
+    return std::nullopt;
+  }
+  return "the kernel does not let it be traced";
+}
+
 }  // namespace
 
 Tracee::Tracee(pid_t pid) : pid_(pid) {}
@@ -84,14 +103,8 @@ bool Tracee::seize_new() {
     if (::ptrace(PTRACE_SEIZE, tid, nullptr, options_) != 0) {
       if (errno == ESRCH) continue;  // this thread ended between the listing and now
       if (errno == EPERM) {
-        const auto status = read_proc(pid_, "task/" + std::to_string(tid) + "/status");
-        const auto tracer = status_number(status, "TracerPid");
-        if (tracer != 0) throw StaysHome("it is traced by pid " + std::to_string(tracer));
-        if (status_field(status, "State").starts_with("Z")) {
-          if (tid == pid_) throw StaysHome("its first thread has ended");
-          continue;
-        }
-        throw StaysHome("the kernel does not let it be traced");
+        if (const auto reason = why_untraceable(pid_, tid)) throw StaysHome(*reason);
+        continue;  // it has ended meanwhile
       }
       fail_errno("PTRACE_SEIZE");
     }
@@ -109,7 +122,13 @@ void Tracee::stop_all(Milliseconds patience) {
     for (const pid_t tid : threads()) {
       while (has(tid) && !threads_[tid].stopped) {
         const auto left = std::chrono::ceil<Milliseconds>(end - Clock::now());
-        const auto status = wait(tid, std::max(left, Milliseconds(0)));
+        std::optional<int> status;
+        try {
+          status = wait(tid, std::max(left, Milliseconds(0)));
+        } catch (const ProcessGone&) {
+          if (tid == pid_) throw;
+          continue;  // this thread only
+        }
         if (!status) {
           throw StaysHome("thread " + std::to_string(tid) +
                           " is inside the kernel and cannot be interrupted");

@@ -122,7 +122,7 @@ int wait_for_end(int in, int out) {
 
 TEST_F(Away, MakesCallsNatively) {
   start(wait_for_end);
-  EXPECT_EQ(make(call(SYS_getpid, {})), child_->pid());
+  EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
   EXPECT_EQ(make(call(SYS_close, {999})), -EBADF);
   // A buffer where the deputy has nothing mapped.
   const RemoteAddr at = scratch_->at() + 16 * ScratchLayout::kSize;
@@ -191,9 +191,15 @@ TEST_F(Away, ASignalToItselfComesBeforeTheCallsResult) {
     EXPECT_EQ(make(call(SYS_kill, {static_cast<std::uint64_t>(child_->pid()), SIGUSR2})), 0);
     EXPECT_EQ(got_.size(), 1u);
     got_.clear();
-    EXPECT_EQ(make(call(SYS_tgkill, {static_cast<std::uint64_t>(child_->pid()),
-                                     static_cast<std::uint64_t>(child_->pid()), SIGUSR2})),
-              0);
+    siginfo_t info{};
+    info.si_signo = SIGUSR2;
+    info.si_code = SI_QUEUE;
+    const RemoteAddr at = scratch_->at() + 16 * ScratchLayout::kSize;
+    const auto self = static_cast<std::uint64_t>(child_->pid());
+    auto queue = call(SYS_rt_tgsigqueueinfo, {self, self, SIGUSR2, at.value});
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&info);
+    queue.call.in.push_back({at, {bytes, bytes + sizeof info}});
+    EXPECT_EQ(make(queue), 0);
     ASSERT_EQ(got_.size(), 1u);
     EXPECT_EQ(got_[0].first, child_->pid());
   }
@@ -310,7 +316,7 @@ TEST_F(Away, EndsWithTheStatusOfItsBody) {
 
 TEST_F(Away, RefusesCallsOfThreadsItDoesNotHave) {
   start(wait_for_end);
-  auto c = call(SYS_getpid, {});
+  auto c = call(SYS_getppid, {});
   c.tid = 1;
   EXPECT_THROW(calls_->start(c), ProtocolError);
   c.tid = signals_->sentry();

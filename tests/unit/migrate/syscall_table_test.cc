@@ -142,9 +142,10 @@ TEST(SyscallTable, ClassesThatDoNotDependOnArguments) {
         SYS_memfd_create,
         SYS_sendmsg,
         SYS_recvmmsg}},
-      {CallClass::emulated, {SYS_mremap, SYS_times}},
+      {CallClass::emulated, {SYS_mremap}},
       {CallClass::home,
        {SYS_clone,
+        SYS_times,
         SYS_clone3,
         SYS_fork,
         SYS_vfork,
@@ -235,21 +236,22 @@ TEST(SyscallTable, ClocksOfTimeAreLocalClocksOfUseAreNot) {
     EXPECT_EQ(where(SYS_clock_gettime, {static_cast<std::uint64_t>(clock)}), CallClass::local)
         << clock;
   }
-  EXPECT_EQ(where(SYS_clock_gettime, {CLOCK_PROCESS_CPUTIME_ID}), CallClass::emulated);
-  EXPECT_EQ(where(SYS_clock_gettime, {CLOCK_THREAD_CPUTIME_ID}), CallClass::emulated);
+  EXPECT_EQ(where(SYS_clock_gettime, {CLOCK_PROCESS_CPUTIME_ID}), CallClass::home);
+  EXPECT_EQ(where(SYS_clock_gettime, {CLOCK_THREAD_CPUTIME_ID}), CallClass::home);
   // Clock ids are ints: what the upper half of the register holds is nothing to the kernel.
-  EXPECT_EQ(where(SYS_clock_gettime, {0xdead00000000 + CLOCK_THREAD_CPUTIME_ID}),
-            CallClass::emulated);
+  EXPECT_EQ(where(SYS_clock_gettime, {0xdead00000000 + CLOCK_THREAD_CPUTIME_ID}), CallClass::home);
   EXPECT_EQ(where(SYS_clock_gettime, {static_cast<std::uint64_t>(-6)}), CallClass::home);
   EXPECT_EQ(where(SYS_clock_nanosleep, {CLOCK_MONOTONIC}), CallClass::forwarded);
+  EXPECT_EQ(where(SYS_clock_nanosleep, {CLOCK_MONOTONIC, TIMER_ABSTIME}), CallClass::local);
   EXPECT_EQ(where(SYS_clock_nanosleep, {CLOCK_PROCESS_CPUTIME_ID}), CallClass::home);
+  EXPECT_EQ(where(SYS_clock_nanosleep, {CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME}), CallClass::home);
   EXPECT_EQ(where(SYS_clock_getres, {CLOCK_PROCESS_CPUTIME_ID}), CallClass::local);
   EXPECT_EQ(where(SYS_timer_create, {CLOCK_MONOTONIC}), CallClass::forwarded);
   EXPECT_EQ(where(SYS_timer_create, {CLOCK_THREAD_CPUTIME_ID}), CallClass::home);
   EXPECT_EQ(where(SYS_setitimer, {ITIMER_REAL}), CallClass::forwarded);
   EXPECT_EQ(where(SYS_setitimer, {ITIMER_PROF}), CallClass::home);
-  EXPECT_EQ(where(SYS_getrusage, {RUSAGE_SELF}), CallClass::emulated);
-  EXPECT_EQ(where(SYS_getrusage, {RUSAGE_THREAD}), CallClass::emulated);
+  EXPECT_EQ(where(SYS_getrusage, {RUSAGE_SELF}), CallClass::home);
+  EXPECT_EQ(where(SYS_getrusage, {RUSAGE_THREAD}), CallClass::home);
   EXPECT_EQ(where(SYS_getrusage, {static_cast<std::uint64_t>(RUSAGE_CHILDREN)}),
             CallClass::forwarded);
   EXPECT_EQ(where(SYS_getrusage, {7}), CallClass::home);
