@@ -113,8 +113,8 @@ int listen_for_getppid() {
   };
   const sock_fprog program{static_cast<unsigned short>(std::size(code)), code};
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                                    SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+  return static_cast<int>(
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
 }
 
 TEST(SeccompListener, AnswersOrLetsRun) {
@@ -219,9 +219,7 @@ class Door : public testing::Test {
  protected:
   static constexpr Address6 kLoopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 
-  void SetUp() override {
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, control_), 0);
-  }
+  void SetUp() override { ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, control_), 0); }
   void TearDown() override {
     ::close(control_[0]);
     if (control_[1] >= 0) ::close(control_[1]);
