@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <stdexcept>
@@ -22,6 +23,12 @@ constexpr int kSignals = 64;
 
 RemoteRange range_of(const pb::Vma& vma) {
   return {RemoteAddr{vma.begin()}, RemoteAddr{vma.end()}};
+}
+
+std::string hex(std::uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%#llx", static_cast<unsigned long long>(value));
+  return text;
 }
 
 bool is_kernels(std::uint32_t kind) {
@@ -69,9 +76,30 @@ void Homecoming::begin() {
   const auto here = tracee_.threads();
   if (told != std::set<pid_t>(here.begin(), here.end()))
     throw std::runtime_error("the threads that came home are not those that left");
+  const std::uint64_t heap_end = heap_end_away();
+  // The kernel shrinks a heap only while its end is mapped, and lets it grow only where nothing is.
+  if (heap_end < brk(0)) set_heap_end(heap_end);
   unmap_what_is_gone();
+  if (heap_end > brk(0)) set_heap_end(heap_end);
   map_what_is_new();
   protect();
+}
+
+std::uint64_t Homecoming::heap_end_away() const {
+  if (state_.layout().value_size() <= static_cast<int>(kBrk))
+    throw std::runtime_error("the state says no memory layout");
+  return state_.layout().value(kBrk);
+}
+
+std::uint64_t Homecoming::brk(std::uint64_t to) {
+  return static_cast<std::uint64_t>(scratch_.call(tracee_.pid(), SYS_brk, {to}));
+}
+
+void Homecoming::set_heap_end(std::uint64_t wanted) {
+  if (const std::uint64_t is = brk(wanted); is != wanted) {
+    throw std::runtime_error("the end of the heap, " + hex(is) + ", could not be set to " +
+                             hex(wanted) + " as it was away");
+  }
 }
 
 void Homecoming::unmap_what_is_gone() {
@@ -90,15 +118,7 @@ void Homecoming::unmap_what_is_gone() {
 }
 
 void Homecoming::map_what_is_new() {
-  const pid_t pid = tracee_.pid();
-  if (state_.layout().value_size() > static_cast<int>(kBrk)) {
-    const std::uint64_t wanted = state_.layout().value(kBrk);
-    if (static_cast<std::uint64_t>(scratch_.call(pid, SYS_brk, {0})) != wanted &&
-        static_cast<std::uint64_t>(scratch_.call(pid, SYS_brk, {wanted})) != wanted) {
-      throw std::runtime_error("the heap could not be made as large as it was away");
-    }
-  }
-  StrictBatch batch(scratch_, pid);
+  StrictBatch batch(scratch_, tracee_.pid());
   for (const auto& vma : state_.vmas()) {
     if (!vma.fresh()) continue;
     if (vma.kind() == static_cast<std::uint32_t>(VmaKind::stack)) {

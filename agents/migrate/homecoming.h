@@ -23,6 +23,9 @@ class Homecoming {
   void finish();
 
  private:
+  std::uint64_t heap_end_away() const;
+  std::uint64_t brk(std::uint64_t to);
+  void set_heap_end(std::uint64_t wanted);
   void unmap_what_is_gone();
   void map_what_is_new();
   void protect();

@@ -13,6 +13,7 @@
 #include "agents/migrate/inspect.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/restart.h"
+#include "agents/migrate/vdso_exit.h"
 #include "agents/migrate/wire.h"
 
 namespace starling::migrate {
@@ -133,6 +134,7 @@ void Journey::depart(const NodeAddress& guest) {
 void Journey::freeze_and_send() {
   tracee_.emplace(Tracee::freeze(pid_));
   settle_interrupted_calls(*tracee_);
+  leave_vdso(*tracee_);
   scratch_.emplace(*tracee_, pid_, scratch_at_);
   state_ = capture(*tracee_, *scratch_);
   const auto message = serialise(*state_);

@@ -233,20 +233,20 @@ constexpr Case option(std::uint32_t nr, Arg arg = kValue) {
   return {{is(0, nr)}, forwarded(kIdentity, {kValue, arg})};
 }
 inline constexpr Case kPrctl[] = {
-    option(1),          // PR_SET_PDEATHSIG
-    option(2, out(4)),  // PR_GET_PDEATHSIG
-    option(3),          // PR_GET_DUMPABLE
-    option(7),          // PR_GET_KEEPCAPS
-    {{is(0, 15)}, both("Home and guest both show the name.", {kValue, string(16)})},  // PR_SET_NAME
-    option(16, out(16)),                                                              // PR_GET_NAME
-    option(21),          // PR_GET_SECCOMP: the process's own state, not the body's filter
-    option(23),          // PR_CAPBSET_READ
-    option(27),          // PR_GET_SECUREBITS
-    option(30),          // PR_GET_TIMERSLACK
-    option(36),          // PR_SET_CHILD_SUBREAPER
-    option(37, out(4)),  // PR_GET_CHILD_SUBREAPER
-    option(39),          // PR_GET_NO_NEW_PRIVS
-    option(42),          // PR_GET_THP_DISABLE
+    option(1),               // PR_SET_PDEATHSIG
+    option(2, out(4)),       // PR_GET_PDEATHSIG
+    option(3),               // PR_GET_DUMPABLE
+    option(7),               // PR_GET_KEEPCAPS
+    option(15, string(16)),  // PR_SET_NAME: people look for it at home
+    option(16, out(16)),     // PR_GET_NAME
+    option(21),              // PR_GET_SECCOMP: the process's own state, not the body's filter
+    option(23),              // PR_CAPBSET_READ
+    option(27),              // PR_GET_SECUREBITS
+    option(30),              // PR_GET_TIMERSLACK
+    option(36),              // PR_SET_CHILD_SUBREAPER
+    option(37, out(4)),      // PR_GET_CHILD_SUBREAPER
+    option(39),              // PR_GET_NO_NEW_PRIVS
+    option(42),              // PR_GET_THP_DISABLE
     {{is(0, 0x53564d41)}, local("Names a range of memory for people to see.")},  // PR_SET_VMA
 };
 inline constexpr std::string_view kThreadPointer = "The thread pointer is a register of the body.";

@@ -140,7 +140,7 @@ std::string syscall_document() {
       "| forwarded | in the deputy, by home's kernel; arguments are copied to the same addresses "
       "|\n"
       "| emulated | not as it is: the guest's agent answers, or prepares it |\n"
-      "| both | in the deputy, then in the body |\n"
+      "| both | in the deputy, then in the body (no call yet) |\n"
       "| home | at home: the whole process comes home first |\n"
       "| thread exit, process exit | on both sides |\n\n";
   std::map<std::string_view, int> calls;

@@ -17,7 +17,7 @@ enum class CallClass : std::uint8_t {
   local,         // in the body, by the guest's kernel; as a seccomp reply: FLAG_CONTINUE
   forwarded,     // in the deputy, by home's kernel
   emulated,      // the guest's agent makes the answer, or prepares it and lets the call run
-  both,          // in the deputy first and, when that succeeded, in the body too
+  both,          // in the deputy first and, when that succeeded, in the body too; no call yet
   home,          // the process comes home first and makes the call there
   thread_exit,   // exit(2): home learns it, the thread ends on both sides
   process_exit,  // exit_group(2)

@@ -69,9 +69,6 @@ constexpr Behaviour emulated(std::string_view why) {
 constexpr Behaviour forwarded(std::string_view why, const Args& args = {}) {
   return {CallClass::forwarded, args, false, why};
 }
-constexpr Behaviour both(std::string_view why, const Args& args) {
-  return {CallClass::both, args, false, why};
-}
 // May wait without bound.
 constexpr Behaviour waits(std::string_view why, const Args& args = {}) {
   return {CallClass::forwarded, args, true, why};

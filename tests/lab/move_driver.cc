@@ -32,6 +32,8 @@ std::filesystem::path beside_me(const std::string& name) {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
 }
 
+std::string helper_log = "/dev/null";
+
 // Starts a helper; `give` become descriptors 3, 4, ...
 pid_t start_helper(const std::string& name, std::vector<std::string> arguments,
                    const std::vector<int>& give, int netns) {
@@ -45,6 +47,8 @@ pid_t start_helper(const std::string& name, std::vector<std::string> arguments,
   if (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0) ::_exit(126);
   std::vector<int> copies;
   for (const int fd : give) copies.push_back(::fcntl(fd, F_DUPFD, 100));
+  if (const int log = ::open(helper_log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644); log >= 0)
+    ::dup2(log, 2);
   for (std::size_t i = 0; i < copies.size(); ++i) ::dup2(copies[i], static_cast<int>(3 + i));
   ::syscall(SYS_close_range, 3 + give.size(), ~0u, 0);
   // It is not the command: what a terminal sends to the command is none of its business.
@@ -77,6 +81,10 @@ UniqueFd listen_on(const MoveGuest::Options& o) {
 }
 
 }  // namespace
+
+void log_helpers_to(const std::string& path) {
+  helper_log = path;
+}
 
 std::string random_stream_key() {
   std::string key(32, '\0');

@@ -105,6 +105,10 @@ class MoveDriver {
   std::optional<int> deputy_ended_;
 };
 
+// Where helpers started from now on write what goes to standard error, which would mix with the
+// command's; nowhere until this is called.
+void log_helpers_to(const std::string& path);
+
 // A fresh key for sealed streams.
 std::string random_stream_key();
 

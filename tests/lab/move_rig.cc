@@ -29,6 +29,7 @@ struct Options {
   unsigned seed = 1;
   bool sealed = false;
   std::string json;
+  std::string log;
   std::vector<std::string> command;
 };
 
@@ -140,7 +141,8 @@ int run(int argc, char** argv) {
       "timeout", po::value(&timeout), "seconds the whole may take (120)")(
       "seed", po::value(&o.seed), "of the random moments and places (1)")(
       "sealed", po::bool_switch(&o.sealed), "seal the streams, as between real nodes")(
-      "json", po::value(&o.json), "file for what happened")("command", po::value(&o.command),
+      "json", po::value(&o.json), "file for what happened")(
+      "log", po::value(&o.log), "file for what the helpers say")("command", po::value(&o.command),
                                                             "the command");
   po::positional_options_description rest;
   rest.add("command", -1);
@@ -152,6 +154,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (o.command.empty()) throw po::error("no command given");
+  if (!o.log.empty()) lab::log_helpers_to(o.log);
   o.interval = milliseconds(interval);
   o.timeout = milliseconds(timeout * 1000);
   return Rig(std::move(o)).run();

@@ -304,7 +304,7 @@ TEST(SyscallTable, RequestsNotKnownToBeFlatGoHome) {
 }
 
 TEST(SyscallTable, TheProcessItself) {
-  EXPECT_EQ(where(SYS_prctl, {PR_SET_NAME}), CallClass::both);
+  EXPECT_EQ(where(SYS_prctl, {PR_SET_NAME}), CallClass::forwarded);
   EXPECT_EQ(where(SYS_prctl, {PR_GET_NAME}), CallClass::forwarded);
   EXPECT_EQ(where(SYS_prctl, {PR_SET_VMA}), CallClass::local);
   EXPECT_EQ(where(SYS_prctl, {PR_SET_SECCOMP}), CallClass::home);
