@@ -3,7 +3,6 @@
 
 #include <linux/audit.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -66,39 +65,6 @@ std::string task_status(pid_t pid, pid_t tid) {
 }
 
 }  // namespace
-
-BodyAlarm::BodyAlarm() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (!fd_) fail_errno("eventfd");
-}
-
-void BodyAlarm::ring() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto n = ::write(fd_.get(), &one, sizeof one);
-}
-
-void BodyAlarm::page_failure(const std::string& reason) {
-  const std::lock_guard lock(mutex_);
-  if (failure_.empty()) failure_ = reason;
-  ring();
-}
-
-void BodyAlarm::needs_home(RemoteAddr) {
-  const std::lock_guard lock(mutex_);
-  needs_home_ = true;
-  ring();
-}
-
-bool BodyAlarm::take_needs_home() {
-  const std::lock_guard lock(mutex_);
-  std::uint64_t count;
-  [[maybe_unused]] const auto n = ::read(fd_.get(), &count, sizeof count);
-  return std::exchange(needs_home_, false);
-}
-
-std::string BodyAlarm::failure() const {
-  const std::lock_guard lock(mutex_);
-  return failure_;
-}
 
 BodyAway::BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, PageSink& sink,
                    const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report,
@@ -256,8 +222,7 @@ void BodyAway::take_call(const seccomp_notif& notification) {
       break;
     case CallClass::both:
     case CallClass::home:
-      hold(thread,
-           std::string(syscall_rule(thread.nr).name) + ": " + std::string(behaviour.why));
+      hold(thread, std::string(syscall_rule(thread.nr).name) + ": " + std::string(behaviour.why));
       break;
     case CallClass::thread_exit:
       end_thread(tid, thread);
@@ -330,7 +295,8 @@ void BodyAway::let_move_memory(const Thread& thread) {
   const std::uint64_t size = (thread.args[1] + kPage - 1) & ~(kPage - 1);
   if (begin % kPage == 0 && begin + size > begin && begin + size < 1ULL << 47) {
     const RemoteRange range{RemoteAddr{begin}, RemoteAddr{begin + size}};
-    if (!sink_.ensure(range)) throw PageLost("a page of the body cannot be had: " + sink_.failure());
+    if (!sink_.ensure(range))
+      throw PageLost("a page of the body cannot be had: " + sink_.failure());
     sink_.unregister(range);
   }
   listener_.let_run(thread.cookie);
@@ -442,8 +408,7 @@ void BodyAway::answer(pid_t tid, Thread& thread, std::int64_t result) {
 
 void BodyAway::take_home_signal(const pb::Signal& signal) {
   if (signal.info().size() != kSiginfo) throw ProtocolError("home sent a damaged signal");
-  const pid_t only =
-      signal.tid() == 0 ? 0 : parts_.threads.here(static_cast<pid_t>(signal.tid()));
+  const pid_t only = signal.tid() == 0 ? 0 : parts_.threads.here(static_cast<pid_t>(signal.tid()));
   if (signal.tid() != 0 && only == 0) return;  // its thread has ended
   ++stats_.signals;
   last_signal_ = monotonic_ns();

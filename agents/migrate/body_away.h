@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "agents/common/report_channel.h"
 #include "agents/common/unique_fd.h"
+#include "agents/migrate/body_alarm.h"
 #include "agents/migrate/body_builder.h"
 #include "agents/migrate/body_clocks.h"
 #include "agents/migrate/body_harvest.h"
@@ -20,27 +20,6 @@
 #include "agents/migrate/seccomp_listener.h"
 
 namespace starling::migrate {
-
-// What may be told from any thread to the one that keeps the body.
-class BodyAlarm {
- public:
-  BodyAlarm();
-  int fd() const { return fd_.get(); }  // readable when something was told
-  void page_failure(const std::string& reason);
-  void needs_home(RemoteAddr page);
-  // What was told since; the flag is taken.
-  bool take_needs_home();
-  // Empty when there is no failure.
-  std::string failure() const;
-
- private:
-  void ring();
-
-  UniqueFd fd_;
-  mutable std::mutex mutex_;
-  std::string failure_;
-  bool needs_home_ = false;
-};
 
 struct AwayStats {
   std::uint64_t calls = 0;     // forwarded
@@ -132,11 +111,11 @@ class BodyAway {
   BodyClocks clocks_;
   UniqueFd child_signals_;  // signalfd of SIGCHLD
   Threads threads_;
-  std::uint64_t max_memory_;    // bytes; 0: any
-  std::int64_t last_tick_ = 0;  // monotonic ns
+  std::uint64_t max_memory_;                                             // bytes; 0: any
+  std::int64_t last_tick_ = 0;                                           // monotonic ns
   std::int64_t last_signal_ = std::numeric_limits<std::int64_t>::min();  // from home; monotonic ns
-  bool wanted_ = false;    // kWantHome was sent
-  bool stopping_ = false;  // kStop was received
+  bool wanted_ = false;                                                  // kWantHome was sent
+  bool stopping_ = false;                                                // kStop was received
   std::optional<End> end_;
   AwayStats stats_;
 };

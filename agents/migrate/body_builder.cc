@@ -34,7 +34,8 @@
 
 namespace starling::migrate {
 
-const unsigned long kBodyStopped = PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_SUSPEND_SECCOMP;
+const unsigned long kBodyStopped =
+    PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_SUSPEND_SECCOMP;
 const unsigned long kBodyRuns = PTRACE_O_EXITKILL;
 
 namespace {
@@ -88,7 +89,8 @@ class Builder {
     const std::size_t service = clone(service_number(), 0);
     const std::size_t listener = add_filter(
         first_,
-        body_filter({.pid = body_.inner(), .shared_memory = false, .scratch = {}, .scratch_calls = {}}),
+        body_filter(
+            {.pid = body_.inner(), .shared_memory = false, .scratch = {}, .scratch_calls = {}}),
         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
     for (const auto& thread : state_.threads()) {
       if (static_cast<pid_t>(thread.tid()) != body_.inner())
@@ -335,8 +337,7 @@ class Builder {
       calls.add("sigaltstack", SYS_sigaltstack, {calls.put_value(stack).value, 0});
     }
     if (thread.rseq() != 0) {
-      calls.add("rseq", SYS_rseq,
-                {thread.rseq(), thread.rseq_size(), 0, thread.rseq_signature()});
+      calls.add("rseq", SYS_rseq, {thread.rseq(), thread.rseq_size(), 0, thread.rseq_signature()});
     }
     for (const auto& pending : thread.pending()) queue(calls, pending, inner);
     drop_credentials(calls);

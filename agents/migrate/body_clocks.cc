@@ -58,8 +58,9 @@ BodyClocks::Used BodyClocks::used(pid_t thread) const {
   const std::int64_t user = ticks(14);
   const std::int64_t all = user + ticks(15);
   const std::int64_t system =
-      all == 0 ? 0 : static_cast<std::int64_t>(static_cast<double>(sum) / static_cast<double>(all) *
-                                               static_cast<double>(all - user));
+      all == 0 ? 0
+               : static_cast<std::int64_t>(static_cast<double>(sum) / static_cast<double>(all) *
+                                           static_cast<double>(all - user));
   return {sum - system, system};
 }
 

@@ -18,9 +18,9 @@ class BodyClocks {
   // `pid` of the body, here.
   BodyClocks(pid_t pid, const pb::ProcessState& state);
 
-  std::int64_t process_ns() const;                       // whole
+  std::int64_t process_ns() const;                        // whole
   std::int64_t thread_ns(pid_t here, pid_t inner) const;  // whole
-  std::int64_t body_ns() const;                          // here only
+  std::int64_t body_ns() const;                           // here only
 
   // Adds what the body used to the answer of home's kernel for the deputy. `thread`: RUSAGE_THREAD,
   // this thread only; else 0.

@@ -9,6 +9,7 @@
 #include "agents/migrate/page_scan.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/restart.h"
+#include "agents/migrate/vdso_exit.h"
 #include "agents/migrate/wire.h"
 
 namespace starling::migrate {
@@ -100,6 +101,7 @@ Harvest harvest(EmptyBody& body, BodyParts& parts, PageSink& sink, const BodyClo
   Tracee& tracee = body.tracee();
   tracee.set_options(kBodyStopped);
   settle_interrupted_calls(tracee);
+  leave_vdso(tracee);
   harvest.state = capture(tracee, body.scratch());
   sink.stop();
   harvest.state.set_pid(static_cast<std::uint32_t>(body.inner()));

@@ -27,8 +27,7 @@ Harvest harvest(EmptyBody& body, BodyParts& parts, PageSink& sink, const BodyClo
                 const HeldSignals& held);
 
 // kPages as often as needed, kPagesEnd. Bytes of contents sent.
-std::uint64_t send_pages(Tracee& tracee, const RemoteRanges& dirty,
-                         FrameChannel& control);
+std::uint64_t send_pages(Tracee& tracee, const RemoteRanges& dirty, FrameChannel& control);
 
 // A thread whose call was interrupted makes it again when it goes on: what the kernel does before
 // it returns to user mode (arch/x86/kernel/signal.c), done here because the thread goes on

@@ -17,8 +17,8 @@ using namespace starling;
 
 int run(int argc, char** argv) {
   po::options_description options("starling-body: the guest's side of a moved process");
-  options.add_options()("help,h", "this text")(
-      "connection-fd", po::value<int>(), "the connection from home, accepted by the daemon")(
+  options.add_options()("help,h", "this text")("connection-fd", po::value<int>(),
+                                               "the connection from home, accepted by the daemon")(
       "key-fd", po::value<int>(), "a pipe with the stream key")(
       "report-fd", po::value<int>()->default_value(-1), "the line to the daemon")(
       "address", po::value<std::string>(), "IPv6 address for home's other connections")(
@@ -47,10 +47,10 @@ int run(int argc, char** argv) {
   ::mlockall(MCL_CURRENT);
   migrate::Connector connector(std::move(key));
   auto control = connector.accepted(given["connection-fd"].as<int>());
-  migrate::Guest guest(std::move(control), std::move(connector),
-                       ReportChannel(given["report-fd"].as<int>(), "body", 0),
-                       {*address, given["interface"].as<std::string>(),
-                        given["max-memory"].as<std::uint64_t>()});
+  migrate::Guest guest(
+      std::move(control), std::move(connector),
+      ReportChannel(given["report-fd"].as<int>(), "body", 0),
+      {*address, given["interface"].as<std::string>(), given["max-memory"].as<std::uint64_t>()});
   return guest.run() ? 0 : 1;
 }
 

@@ -72,8 +72,8 @@ struct Child {
       return false;
     }
     if (::chdir("/") != 0) return false;
-    return ::mount(nullptr, "/", nullptr,
-                   MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0;
+    return ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                   nullptr) == 0;
   }
 
   [[noreturn]] void run() const {

@@ -31,7 +31,7 @@ class EmptyBody {
   EmptyBody(const EmptyBody&) = delete;
   EmptyBody& operator=(const EmptyBody&) = delete;
 
-  pid_t pid() const { return pid_; }    // here
+  pid_t pid() const { return pid_; }      // here
   pid_t inner() const { return inner_; }  // in its namespace, the same as at home
   Tracee& tracee() { return *tracee_; }
   Scratch& scratch() { return *scratch_; }

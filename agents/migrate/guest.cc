@@ -17,8 +17,9 @@
 namespace starling::migrate {
 namespace {
 
-constexpr int kPatienceMs = 10'000;     // for a message of home that needs no one else
-constexpr int kStatePatienceMs = 60'000;  // home stops its process first, which may be long in a call
+constexpr int kPatienceMs = 10'000;  // for a message of home that needs no one else
+constexpr int kStatePatienceMs =
+    60'000;  // home stops its process first, which may be long in a call
 constexpr std::chrono::seconds kDoorPatience(15);
 constexpr int kLingerMs = 5'000;
 // As large as the largest forwarded call: sending one never waits for home, which may at the same
@@ -82,8 +83,8 @@ void Guest::check(const pb::Hello& hello) const {
     throw StaysHome("the guest speaks version " + std::to_string(kProtocolVersion) +
                     " of the protocol, not " + std::to_string(hello.version()));
   }
-  if (const auto missing = missing_feature({hello.cpuid().begin(), hello.cpuid().end()},
-                                           hello.xfeatures());
+  if (const auto missing =
+          missing_feature({hello.cpuid().begin(), hello.cpuid().end()}, hello.xfeatures());
       !missing.empty()) {
     throw StaysHome("the guest's processor lacks " + missing);
   }

@@ -18,8 +18,8 @@
 namespace starling::migrate {
 
 struct GuestOptions {
-  Address6 address{};     // where home's page connections are expected
-  std::string interface;  // of that address, when it is link-local
+  Address6 address{};            // where home's page connections are expected
+  std::string interface;         // of that address, when it is link-local
   std::uint64_t max_memory = 0;  // bytes a guest may be resident with, 0: any
 };
 

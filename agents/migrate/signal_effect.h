@@ -13,10 +13,10 @@ class SignalEffects {
   explicit SignalEffects(std::string_view status);
 
   enum class Effect {
-    none,      // ignored, or ignored by default, or SIGCONT
-    handler,   // the program handles it
-    kills,     // by default
-    stops,     // by default
+    none,     // ignored, or ignored by default, or SIGCONT
+    handler,  // the program handles it
+    kills,    // by default
+    stops,    // by default
   };
   // Numbers from 1 to 64.
   Effect of(int number) const;

@@ -86,8 +86,8 @@ class Life {
     if (helper_ == 0) {
       ::dup2(pair[1], 3);
       ::syscall(SYS_close_range, 4, ~0U, 0);
-      std::vector<std::string> arguments{STARLING_BODY, "--plain",   "--connection-fd", "3",
-                                         "--address",   "::1"};
+      std::vector<std::string> arguments{STARLING_BODY, "--plain",   "--connection-fd",
+                                         "3",           "--address", "::1"};
       arguments.insert(arguments.end(), more.begin(), more.end());
       std::vector<char*> argv;
       for (auto& a : arguments) argv.push_back(a.data());
@@ -171,7 +171,8 @@ class Life {
   Frame await(std::uint8_t type) {
     Frame frame = next();
     if (frame.type != type)
-      throw std::runtime_error("got " + std::to_string(frame.type) + ", not " + std::to_string(type));
+      throw std::runtime_error("got " + std::to_string(frame.type) + ", not " +
+                               std::to_string(type));
     return frame;
   }
   ForwardedCall await_call() { return decode_call(await(kCall).body); }
@@ -231,8 +232,8 @@ class Life {
 
   // The body's number here.
   pid_t body() const {
-    std::ifstream children("/proc/" + std::to_string(helper_) + "/task/" +
-                           std::to_string(helper_) + "/children");
+    std::ifstream children("/proc/" + std::to_string(helper_) + "/task/" + std::to_string(helper_) +
+                           "/children");
     for (pid_t child; children >> child;) {
       const std::string numbers(status_field(read_proc(child, "status"), "NSpid"));
       if (numbers.ends_with("\t" + std::to_string(pid()))) return child;
@@ -284,7 +285,8 @@ TEST_F(Body, LivesFromTheFirstInstructionToTheLast) {
     std::uint64_t sum = 0;
     for (std::uint64_t i = 0; i < 50'000'000; ++i) sum += i ^ (sum >> 3);
     static const char text[] = "hello";
-    result = static_cast<std::uint64_t>(call(SYS_write, 1, reinterpret_cast<std::uint64_t>(text), 5));
+    result =
+        static_cast<std::uint64_t>(call(SYS_write, 1, reinterpret_cast<std::uint64_t>(text), 5));
     call(SYS_exit_group, result + 20 + (sum == 0));
     return 0;
   });
@@ -310,8 +312,8 @@ TEST_F(Body, ComesHomeWithWhatItComputed) {
   static char untouched[64 * kPage];
   std::memset(untouched, 1, sizeof untouched);
   Life life([] {
-    made = static_cast<char*>(::mmap(nullptr, 4 * kPage, PROT_READ | PROT_WRITE,
-                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    made = static_cast<char*>(
+        ::mmap(nullptr, 4 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     made[kPage] = 77;
     result = 4711;
     while (true) ++handled;
@@ -436,7 +438,8 @@ TEST_F(Body, TouchesNothingOfTheGuest) {
   Life life([] {
     const char* path = "/etc/passwd";
     for (const long nr : kTries) {
-      const auto a = nr == SYS_unlink || nr == SYS_chdir ? reinterpret_cast<std::uint64_t>(path) : 0;
+      const auto a =
+          nr == SYS_unlink || nr == SYS_chdir ? reinterpret_cast<std::uint64_t>(path) : 0;
       if (call(nr, a, nr == SYS_openat ? reinterpret_cast<std::uint64_t>(path) : 0) != -ENOANO)
         call(SYS_exit_group, 1);
     }
@@ -490,7 +493,8 @@ TEST_F(Body, HasNoRightsAndNothingToUseThemOn) {
   const std::filesystem::path root("/proc/" + std::to_string(body) + "/root/");
   EXPECT_TRUE(std::filesystem::is_empty(root));
   std::vector<std::string> open;
-  for (const auto& fd : std::filesystem::directory_iterator("/proc/" + std::to_string(body) + "/fd"))
+  for (const auto& fd :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(body) + "/fd"))
     open.push_back(std::filesystem::read_symlink(fd.path()).string());
   EXPECT_THAT(open, testing::ElementsAre("anon_inode:[userfaultfd]"));
 }
@@ -558,8 +562,8 @@ TEST_F(Body, GoesHomeWhenItGrowsTooLarge) {
   Life life(
       [] {
         const std::size_t size = 256 << 20;
-        auto* memory = static_cast<char*>(::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        auto* memory = static_cast<char*>(
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         std::memset(memory, 1, size);
         while (true) ++handled;
         return 0;
