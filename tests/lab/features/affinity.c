@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Feature: the set of allowed CPUs can be read, narrowed and is kept; getcpu names one of them
+// Feature: the set of allowed CPUs can be read, narrowed and is kept, getcpu names one of them
 // Group: process
 #include <sched.h>
 

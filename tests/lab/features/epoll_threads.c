@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Feature: threads that block in epoll_wait get every event once; time-outs are kept
+// Feature: threads that block in epoll_wait get every event once, time-outs are kept
 // Group: ipc
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Feature: a process executes itself again and again, keeping pid, mask, ignored signals and
-// descriptors Group: process
+// Feature: exec of itself again and again keeps pid, signal mask and descriptors
+// Group: process
 #include <fcntl.h>
 #include <sys/mman.h>
 

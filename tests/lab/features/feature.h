@@ -168,7 +168,7 @@ static inline sigset_t feature_block(int signal) {
 }
 
 // Enters a fresh directory that is removed at exit.
-static FEATURE_UNUSED char feature_dir[64];
+static FEATURE_UNUSED char feature_dir[512];
 static FEATURE_UNUSED pid_t feature_dir_owner;
 static inline int feature_remove(const char* path, const struct stat* s, int type, struct FTW* f) {
   (void)s, (void)type, (void)f;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Feature: MADV_WILLNEED, SEQUENTIAL, RANDOM, HUGEPAGE, NOHUGEPAGE and COLD change nothing that is
-// seen Group: memory
+// Feature: MADV_WILLNEED, RANDOM, HUGEPAGE, COLD and the like change no contents
+// Group: memory
 #include <sys/mman.h>
 
 #include "feature.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Feature: wait4 with usage, waitid with WNOWAIT, WNOHANG and process groups; zombies wait to be
-// reaped Group: process
+// Feature: wait4 with usage, waitid with WNOWAIT, WNOHANG, and zombies
+// Group: process
 #include <sys/resource.h>
 
 #include "feature.h"
