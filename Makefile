@@ -20,11 +20,12 @@ export CCACHE_NOHASHDIR ?= 1
 clusterbuild := build/bin/clusterbuild
 build_args := $(if $(CONFIG),--config $(CONFIG),--profile $(PROFILE)) --out-dir $(OUT) --cache-dir $(STARLING_CACHE)
 
-.PHONY: help deps deps-build deps-iso deps-test all iso test test-kernel check-patches demo bench sim-long clean distclean
+.PHONY: help deps deps-build deps-iso deps-test deps-soak all iso test soak test-kernel check-patches demo bench sim-long clean distclean
 
 help:
 	@echo 'make iso     build the ISO and the netboot tree into $(OUT)/  [PROFILE=minimal|classroom|dev] [CONFIG=FILE]'
 	@echo 'make test    build everything and pass every test this machine can run'
+	@echo 'make soak    move every program of the lab 200 times at random moments (long)'
 	@echo 'make demo    boot a flock of $(NODES) machines from the ISO in QEMU'
 	@echo 'make all     compile clusterbuild and the agents into build/bin'
 	@echo 'make bench   run the benchmarks, each beside its yardstick'
@@ -51,6 +52,8 @@ deps-iso:
 	$(call install_packages,build iso)
 deps-test:
 	$(call install_packages,build iso test)
+deps-soak:
+	$(call install_packages,build test soak)
 deps: deps-test
 
 build/build.ninja: CMakePresets.json | deps-build
@@ -66,6 +69,12 @@ iso: deps-iso build/build.ninja
 
 test: deps-test
 	tests/run-all
+
+# Ends with what it found in any program; SOAK_MOVES=1000 for more.
+SOAK_MOVES ?= 200
+soak: deps-soak build/build.ninja
+	cmake --build --preset release --target move_rig move_soak
+	build/bin/move_soak --moves $(SOAK_MOVES)
 
 test-kernel: deps-test
 	$(MAKE) -C kernel-config test-kernel
