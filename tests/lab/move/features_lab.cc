@@ -26,7 +26,7 @@ TEST_P(Features, PassNatively) {
     if (program.group != GetParam()) continue;
     const Trial trial(program, {});
     if (!trial.skipped().empty()) {
-      std::cout << program.name << " " << trial.skipped();
+      std::cout << program.name << " " << trial.skipped() << "\n";
       continue;
     }
     EXPECT_EQ(trial.native().status, "exit 0") << program.name << ": " << trial.native().err;

@@ -29,7 +29,7 @@ Row soak(const Program& program, Plan plan, int wanted) {
   Row row;
   Trial trial(program, plan);
   if (!trial.skipped().empty()) {
-    row.note = "skipped: " + trial.skipped();
+    row.note = trial.skipped();
     return row;
   }
   if (trial.native().status != "exit 0") {

@@ -4,6 +4,6 @@
 . "$(dirname "$0")/need.inc"
 
 case $1 in
-prepare) need bc && echo "scale=$(pick 1100 5000); 4*a(1)" >in ;;
+prepare) need bc && echo "scale=$(pick 1600 5000); 4*a(1)" >in ;;
 run) exec bc -lq in </dev/null ;;
 esac

@@ -4,6 +4,6 @@
 . "$(dirname "$0")/need.inc"
 
 case $1 in
-prepare) need bzip2 && text "$(pick 5000000 60000000)" >in ;;
-run) exec bzip2 -9c in ;;
+prepare) need bzip2 && text "$(pick 2000000 15000000)" >in ;;
+run) exec bzip2 -9c $(repeat 4 in) ;;
 esac

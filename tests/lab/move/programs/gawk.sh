@@ -4,7 +4,7 @@
 . "$(dirname "$0")/need.inc"
 
 case $1 in
-prepare) need gawk && text "$(pick 4000000 100000000)" >in ;;
+prepare) need gawk && text "$(pick 1000000 5000000)" >in ;;
 run) exec gawk '{ for (i = 1; i <= NF; ++i) { n[$i]++; len += length($i) } }
-  END { m = asorti(n, k); for (i = 1; i <= m && i < 2000; ++i) print k[i], n[k[i]]; print m, len }' in ;;
+  END { m = asorti(n, k); for (i = 1; i <= m && i < 2000; ++i) print k[i], n[k[i]]; print m, len }' $(repeat 20 in) ;;
 esac

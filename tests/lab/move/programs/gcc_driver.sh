@@ -5,6 +5,6 @@
 
 . "$(dirname "$0")/source.inc"
 case $1 in
-prepare) need gcc && c_source "$(pick 250 8000)" >in.c ;;
+prepare) need gcc && c_source "$(pick 70 8000)" >in.c ;;
 run) exec gcc -O2 -c in.c -o out.o ;;
 esac

@@ -4,6 +4,6 @@
 . "$(dirname "$0")/need.inc"
 
 case $1 in
-prepare) need gzip && text "$(pick 12000000 200000000)" >in ;;
+prepare) need gzip && text "$(pick 2500000 200000000)" >in ;;
 run) exec gzip -9nc in ;;
 esac

@@ -5,7 +5,7 @@
 
 case $1 in
 prepare) need python3 ;;
-run) exec python3 - "$(pick 1 40)" <<'PY'
+run) exec python3 - "$(pick 4 40)" <<'PY'
 import sys, math, fractions, decimal, random
 decimal.getcontext().prec = 60
 random.seed(7)

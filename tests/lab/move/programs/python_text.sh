@@ -4,8 +4,8 @@
 . "$(dirname "$0")/need.inc"
 
 case $1 in
-prepare) need python3 && text "$(pick 1500000 3000000)" >in ;;
-run) exec python3 - "$(pick 1 40)" <<'PY'
+prepare) need python3 && text "$(pick 500000 3000000)" >in ;;
+run) exec python3 - "$(pick 3 40)" <<'PY'
 import sys, json, re, hashlib, collections
 text = open("in").read()
 for turn in range(int(sys.argv[1])):

@@ -9,7 +9,7 @@ prepare)
   cat >in.sql <<SQL
 PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF;
 CREATE TABLE bird(id INTEGER PRIMARY KEY, name TEXT, weight INTEGER, note TEXT);
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $(pick 40000 1600000))
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $(pick 150000 1600000))
 INSERT INTO bird SELECT i, 'bird-' || (i * 7919 % 100003), i * 31 % 997, hex(zeroblob(i % 60)) FROM n;
 CREATE INDEX by_weight ON bird(weight, name);
 UPDATE bird SET note = note || name WHERE weight % 5 = 0;

@@ -4,6 +4,6 @@
 . "$(dirname "$0")/need.inc"
 
 case $1 in
-prepare) need xz && text "$(pick 3000000 60000000)" >in ;;
-run) exec xz -T2 --block-size="$(pick 1MiB 8MiB)" -6c in ;;
+prepare) need xz && text "$(pick 1000000 60000000)" >in ;;
+run) exec xz -T2 --block-size="$(pick 256KiB 8MiB)" -9ec in ;;
 esac
