@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "agents/common/bytes.h"
 #include "agents/common/flock_key.h"
@@ -30,6 +31,9 @@ class KeySchedule {
   const FlockTag& tag() const { return tag_; }
   // The key under which the sender of this session seals.
   SessionKey session_key(const SessionId& session) const;
+  // The key for one use that the whole flock shares; each label gives another. Whoever is handed
+  // it learns nothing of the flock key.
+  SessionKey shared_key(std::string_view label) const;
 
  private:
   struct KdfDelete {
