@@ -40,6 +40,8 @@ static po::options_description shared_options() {
        "the kernel's end of /proc/hpc")  //
       ("image-id-file", po::value<std::string>()->default_value("/etc/starling/image-id"),
        "identity of the booted image")  //
+      ("netboot-dir", po::value<std::string>()->default_value("/run/starling/netboot"),
+       "where the boot server of this node tells how it stands")  //
       ("log-level", po::value<std::string>()->default_value("info"),
        "error, warning, notice, info or debug");
   return o;
@@ -240,6 +242,7 @@ Config load_config(const std::vector<std::string>& arguments, const ConfigSource
   config.issue_file = text("issue-file");
   config.hpc_device = text("hpc-device");
   config.image_id_file = text("image-id-file");
+  config.netboot_dir = text("netboot-dir");
   config.log_level = level_of(text("log-level"));
   return config;
 }

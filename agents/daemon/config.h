@@ -28,6 +28,7 @@ struct Config {
   std::filesystem::path issue_file;  // empty: none
   std::filesystem::path hpc_device;
   std::filesystem::path image_id_file;
+  std::filesystem::path netboot_dir;
   LogLevel log_level = LogLevel::kInfo;
 
   bool show_help = false;

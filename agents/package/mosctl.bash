@@ -25,7 +25,7 @@ _mosctl() {
   done
   local choices="--json --socket --help"
   case $command in
-    "") choices+=" --version nodes status whois leave version" ;;
+    "") choices+=" --version nodes status whois netboot leave version" ;;
     nodes) choices+=" --all --wait --timeout" ;;
     whois)
       # Numbers and host names of the flock, when a daemon answers.

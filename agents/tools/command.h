@@ -46,6 +46,7 @@ struct Command {
 const std::vector<Command>& commands();
 
 int run_leave(const Context& context);
+int run_netboot(const Context& context);
 int run_nodes(const Context& context);
 int run_status(const Context& context);
 int run_version(const Context& context);

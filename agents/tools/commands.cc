@@ -10,6 +10,7 @@ const std::vector<Command>& commands() {
       {"status", "", "this node: its number, its links, and what was refused on the wire",
        run_status},
       {"whois", "NUMBER|HOST|ADDRESS|self", "everything known about one node", run_whois},
+      {"netboot", "", "whether this node boots other machines, and how that goes", run_netboot},
       {"leave", "", "make this node say goodbye and its daemon end", run_leave},
       {"version", "", "the versions of mosctl and of the daemon", run_version},
   };
