@@ -95,7 +95,7 @@ void BootFileKeeper::trouble(const std::string& why) {
     const std::lock_guard lock(mutex_);
     snapshot_.trouble = why;
   }
-  if (!why.empty() && why != last_trouble_) log_warning("boot files: " + why);
+  if (!why.empty() && why != last_trouble_) log_notice("boot files: " + why);
   last_trouble_ = why;
 }
 
