@@ -19,9 +19,8 @@ bool is_host_name(const std::string& name) {
   std::istringstream labels(name + ".");
   for (std::string label; std::getline(labels, label, '.');) {
     if (label.empty() || label.size() > kMaxLabel || label.front() == '-' || label.back() == '-' ||
-        !std::ranges::all_of(label, [](unsigned char c) {
-          return c < 0x80 && (std::isalnum(c) || c == '-');
-        })) {
+        !std::ranges::all_of(
+            label, [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '-'); })) {
       return false;
     }
   }

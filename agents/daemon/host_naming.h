@@ -10,10 +10,10 @@ namespace starling::daemon {
 
 // What decides how a node is called.
 struct NamingFacts {
-  std::string cmdline;     // of the kernel
-  std::string configured;  // /etc/hostname: of all machines of an image the same
-  std::string current;     // that the kernel has
-  std::string last_given;  // by us, since the boot; empty: none
+  std::string cmdline;       // of the kernel
+  std::string configured;    // /etc/hostname: of all machines of an image the same
+  std::string current;       // that the kernel has
+  std::string last_given;    // by us, since the boot; empty: none
   std::uint16_t number = 0;  // of the node; 0: not known yet
   std::optional<std::array<std::uint8_t, 6>> mac;  // that identifies the machine
 };

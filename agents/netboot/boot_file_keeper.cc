@@ -186,8 +186,7 @@ std::optional<BootList> BootFileKeeper::find_list(const Flock& flock) {
   std::string why = "no other node runs image " + flock.image;
   for (const auto& source : flock.sources) {
     try {
-      const auto text =
-          download_text(source, kBootListName, kMaxBootList, settings_.limits, stop_);
+      const auto text = download_text(source, kBootListName, kMaxBootList, settings_.limits, stop_);
       const auto list = read(text);
       fs::create_directories(settings_.roots.fetched);
       write_file_atomically(kept, text, 0644);
@@ -235,8 +234,8 @@ bool BootFileKeeper::fetch(const std::string& name, const ListedFile& listed, co
   }
   set_state(name, {name, Is::missing, listed.size, 0, ""});
   auto sources = flock.sources;
-  std::ranges::stable_partition(
-      sources, [this](const Source& s) { return !distrusted_.contains(s.label); });
+  std::ranges::stable_partition(sources,
+                                [this](const Source& s) { return !distrusted_.contains(s.label); });
   std::string why = "no other node runs image " + flock.image;
   for (std::size_t i = 0; i < sources.size();) {
     const auto& source = sources[i++];
@@ -294,8 +293,7 @@ const std::string& BootFileKeeper::digest(const std::string& name, const fs::pat
 // Twice as long each time, and never two nodes in step.
 std::chrono::milliseconds BootFileKeeper::after_failure() {
   const auto longest = settings_.patience_max.count();
-  const auto pause =
-      std::min(longest, settings_.patience.count() << std::min(failures_, 16u));
+  const auto pause = std::min(longest, settings_.patience.count() << std::min(failures_, 16u));
   if (failures_ < 16) ++failures_;
   std::uniform_int_distribution<std::int64_t> part(pause * 3 / 4, pause);
   return std::chrono::milliseconds(part(random_));

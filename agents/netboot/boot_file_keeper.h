@@ -44,22 +44,22 @@ class BootFileKeeper {
     BootRoots roots;
     bool over_network = false;  // booted_over_network()
     DownloadLimits limits;
-    std::chrono::milliseconds again{30000};      // between two looks when nothing is missing
-    std::chrono::milliseconds patience{2000};    // after the first failure; doubles,
+    std::chrono::milliseconds again{30000};         // between two looks when nothing is missing
+    std::chrono::milliseconds patience{2000};       // after the first failure; doubles,
     std::chrono::milliseconds patience_max{60000};  // up to this
   };
   // What the bulletin board tells.
   struct Flock {
-    std::string image;                  // that this node runs; empty: none
-    std::optional<SessionKey> key;      // that seals lists of boot files
-    std::vector<Source> sources;        // nodes that run it too, the best to ask first
+    std::string image;              // that this node runs; empty: none
+    std::optional<SessionKey> key;  // that seals lists of boot files
+    std::vector<Source> sources;    // nodes that run it too, the best to ask first
     bool operator==(const Flock&) const = default;
   };
   struct Snapshot {
-    std::vector<BootFileState> files;  // of boot_file_names()
-    FileTable ready;                   // complete and right: what may be served
-    std::string list;                  // sealed; empty: none yet
-    std::string trouble;               // why it does not get further
+    std::vector<BootFileState> files;          // of boot_file_names()
+    FileTable ready;                           // complete and right: what may be served
+    std::string list;                          // sealed; empty: none yet
+    std::string trouble;                       // why it does not get further
     std::vector<std::string> missing() const;  // names of those that are not complete
   };
 

@@ -17,8 +17,8 @@ constexpr const char* kRootLayers = "/run/live/rootfs/";  // live-boot(7)
 }  // namespace
 
 const std::vector<std::string>& boot_file_names() {
-  static const std::vector<std::string> names = {"lpxelinux.0",  "ldlinux.c32", "grub/grubnetx64.efi",
-                                                 "live/vmlinuz", "live/initrd", kImage};
+  static const std::vector<std::string> names = {
+      "lpxelinux.0", "ldlinux.c32", "grub/grubnetx64.efi", "live/vmlinuz", "live/initrd", kImage};
   return names;
 }
 
@@ -29,8 +29,8 @@ std::optional<fs::path> running_image(const BootRoots& roots) {
     std::string device, place, type;
     words >> device >> place >> type;
     if (type != "squashfs" || !place.starts_with(kRootLayers)) continue;
-    auto file = read_small_file(roots.sys / "block" / fs::path(device).filename() /
-                                "loop/backing_file");
+    auto file =
+        read_small_file(roots.sys / "block" / fs::path(device).filename() / "loop/backing_file");
     if (!file) continue;
     file->resize(std::min(file->find('\n'), file->size()));
     if (!file->empty()) return *file;

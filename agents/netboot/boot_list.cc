@@ -27,14 +27,15 @@ std::string_view take(std::string_view& text, char end) {
 }
 
 bool plain(std::string_view name) {
-  return !name.empty() && name.size() <= 128 && std::ranges::all_of(name, [](char c) {
-    return c > 0x20 && c < 0x7f;
-  });
+  return !name.empty() && name.size() <= 128 &&
+         std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 }  // namespace
 
-BootListSeal::~BootListSeal() { OPENSSL_cleanse(key_.data(), key_.size()); }
+BootListSeal::~BootListSeal() {
+  OPENSSL_cleanse(key_.data(), key_.size());
+}
 
 SessionKey BootListSeal::mac(std::string_view text) const {
   SessionKey out{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which bytes the boot files of an image are: the list a node checks them against before it serves
-// them. Sealed with a key of the flock, so that a machine that is no member cannot slip in a kernel.
+// them. Sealed with a key of the flock, so that a machine that is no member cannot slip in a
+// kernel.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ struct ListedFile {
 };
 
 struct BootList {
-  std::string image;  // the image's id, as on the bulletin board
+  std::string image;                        // the image's id, as on the bulletin board
   std::map<std::string, ListedFile> files;  // by the names they are served under
   bool operator==(const BootList&) const = default;
 };

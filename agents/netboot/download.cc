@@ -161,10 +161,9 @@ void sync_directory(const fs::path& dir) {
 void complete(int fd, std::uint64_t have, const Source& source, const std::string& name,
               const ListedFile& listed, const fs::path& part, const DownloadLimits& limits,
               const std::atomic<bool>& stop, const std::function<void(std::uint64_t)>& progress) {
-  const auto deadline =
-      Clock::now() + limits.start +
-      std::chrono::milliseconds((listed.size - have) * 1000 / std::max<std::uint64_t>(
-                                                                  1, limits.slowest));
+  const auto deadline = Clock::now() + limits.start +
+                        std::chrono::milliseconds((listed.size - have) * 1000 /
+                                                  std::max<std::uint64_t>(1, limits.slowest));
   Request request(source, limits, stop);
   request.send(name, have, listed.size);
   if (request.status() == http::status::ok && have != 0) {  // it knows no ranges

@@ -23,10 +23,10 @@ struct Source {
 
 struct DownloadLimits {
   std::chrono::milliseconds connect{5000};
-  std::chrono::milliseconds stall{20000};       // without one byte
-  std::uint64_t slowest = 64 * 1024;            // bytes/s that a whole file must reach
-  std::chrono::milliseconds start{60000};       // on top of what `slowest` allows
-  std::uint64_t keep_free = 16 * 1024 * 1024;   // bytes left for others where files are put
+  std::chrono::milliseconds stall{20000};      // without one byte
+  std::uint64_t slowest = 64 * 1024;           // bytes/s that a whole file must reach
+  std::chrono::milliseconds start{60000};      // on top of what `slowest` allows
+  std::uint64_t keep_free = 16 * 1024 * 1024;  // bytes left for others where files are put
 };
 
 struct DownloadError : std::runtime_error {

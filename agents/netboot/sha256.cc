@@ -14,7 +14,9 @@
 
 namespace starling::netboot {
 
-void Sha256::Delete::operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+void Sha256::Delete::operator()(EVP_MD_CTX* context) const {
+  EVP_MD_CTX_free(context);
+}
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1)

@@ -24,8 +24,8 @@ FlockBoard read_flock_board(const nlohmann::json& answer, int http_port) {
     if (number <= 0 || (state != "alive" && state != "suspect")) continue;
     board.alive.push_back(number);
     const auto address = node.value("address", ""), interface = node.value("interface", "");
-    if (node.value("self", false) || address.empty() || interface.empty() ||
-        board.image.empty() || node.value("image", "") != board.image)
+    if (node.value("self", false) || address.empty() || interface.empty() || board.image.empty() ||
+        node.value("image", "") != board.image)
       continue;
     found.push_back(
         {number, {address + "%" + interface, http_port, "node " + std::to_string(number)}});

@@ -13,9 +13,9 @@ namespace starling::netboot {
 struct Status {
   struct Lan {
     std::string interface;
-    std::string mode;         // "full" or "proxy"
-    std::string address;      // that is served from
-    std::string other_server; // DHCP server beside us; empty: none
+    std::string mode;          // "full" or "proxy"
+    std::string address;       // that is served from
+    std::string other_server;  // DHCP server beside us; empty: none
   };
   bool switched_off = false;
   bool board = false;      // starlingd answers
@@ -23,8 +23,8 @@ struct Status {
   int answerer = 0;        // lowest living number; 0: unknown
   bool answering = false;  // that is this node, and has been for long enough
   bool serving = false;
-  std::string problem;     // why it does not serve although it should
-  std::vector<Lan> lans;   // served ones
+  std::string problem;    // why it does not serve although it should
+  std::vector<Lan> lans;  // served ones
   BootFileKeeper::Snapshot files;
   nlohmann::json clients = nlohmann::json::array();  // BootRecord::json()
 };

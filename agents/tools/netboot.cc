@@ -23,7 +23,8 @@ static std::string label(const char* name, bool first) {
 }
 
 static std::string how_far(const json& file) {
-  const auto size = file.value("size", std::uint64_t{0}), have = file.value("have", std::uint64_t{0});
+  const auto size = file.value("size", std::uint64_t{0}),
+             have = file.value("have", std::uint64_t{0});
   const auto state = text(file, "state");
   if (state == "complete" || size == 0) return state;
   const auto from = text(file, "from");

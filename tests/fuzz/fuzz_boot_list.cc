@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& [name, file] : list.files)
     if (name.empty() || name.size() > 128 || file.size > kMaxBootFile || file.sha256.size() != 64)
       std::abort();
-  if (const auto sealed = seal.seal(list); sealed.size() <= kMaxBootList && seal.open(sealed) != list)
+  if (const auto sealed = seal.seal(list);
+      sealed.size() <= kMaxBootList && seal.open(sealed) != list)
     std::abort();
   return 0;
 }

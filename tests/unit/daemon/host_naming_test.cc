@@ -35,8 +35,8 @@ TEST(HostNameFor, TheParameterWins) {
   EXPECT_EQ(host_name_for(f), "west.example.org");
   f.cmdline = "boot=live systemd.hostname=east";
   EXPECT_EQ(host_name_for(f), "east");
-  for (const char* bad : {"hostname=", "hostname=-x", "hostname=a_b", "hostname=a..b",
-                          "hostname=a;b"}) {
+  for (const char* bad :
+       {"hostname=", "hostname=-x", "hostname=a_b", "hostname=a..b", "hostname=a;b"}) {
     f.cmdline = bad;
     EXPECT_EQ(host_name_for(f), "starling-3") << bad;
   }

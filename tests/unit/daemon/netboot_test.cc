@@ -20,7 +20,8 @@ using nlohmann::json;
 
 TEST(NetbootView, CountsOnlyAsLongAsTheServerLives) {
   TempDir dir;
-  std::ofstream(dir.path() / "status.json") << R"({"role":"server","why":"w"})" << "\n";
+  std::ofstream(dir.path() / "status.json") << R"({"role":"server","why":"w"})"
+                                            << "\n";
   EXPECT_EQ(netboot_view(dir.path())["why"], "starling-netboot is not running");
   {
     const auto lock = hold_status_lock(dir.path() / "lock");

@@ -158,9 +158,9 @@ TEST_F(BootFileKeeperTest, TheServerDiesMidwayAndAnotherContinues) {
   // It has the list, and dies in the middle of the first file it is asked for.
   FileTable only_list = {{kBootListName, server_files_[kBootListName]}};
   GoodServer lists(only_list, "node 1");
-  ScriptedServer dies(http_answer(content("lpxelinux.0").substr(0, 100'000),
-                                  content("lpxelinux.0").size()),
-                      "node 2");
+  ScriptedServer dies(
+      http_answer(content("lpxelinux.0").substr(0, 100'000), content("lpxelinux.0").size()),
+      "node 2");
   BootFileKeeper keeper(settings());
   keeper.set_flock(flock({lists.source, dies.source}));
   keeper.round();

@@ -205,8 +205,8 @@ TEST_F(DownloadTest, AFullDisk) {
     could = true;
     for (const bool half_there : {false, true}) {
       if (half_there) write_to(part_, content_.substr(0, 100'000));
-      full = failure(server.source).kind == Kind::no_room && !fs::exists(part_) &&
-             !fs::exists(file_);
+      full =
+          failure(server.source).kind == Kind::no_room && !fs::exists(part_) && !fs::exists(file_);
       if (!full) break;
     }
   }).join();

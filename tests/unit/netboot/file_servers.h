@@ -108,28 +108,28 @@ class ScriptedServer {
     boost::asio::streambuf in;
   };
   void accept() {
-    acceptor_.async_accept([this](boost::system::error_code error,
-                                  boost::asio::ip::tcp::socket socket) {
-      if (error) return;
-      auto client = std::make_shared<Client>(std::move(socket));
-      boost::asio::async_read_until(
-          client->socket, client->in, "\r\n\r\n", [this, client](auto failed, std::size_t) {
-            if (failed) return;
-            {
-              const std::lock_guard lock(mutex_);
-              if (request_.empty())
-                request_ = {std::istreambuf_iterator<char>(&client->in), {}};
-            }
-            if (answer_.empty()) {  // keeps it open: the next read waits for the client to go
-              boost::asio::async_read_until(client->socket, client->in, "\r\n\r\n",
-                                            [client](auto, std::size_t) {});
-              return;
-            }
-            boost::asio::async_write(client->socket, boost::asio::buffer(answer_),
-                                     [client](auto, std::size_t) {});
-          });
-      accept();
-    });
+    acceptor_.async_accept(
+        [this](boost::system::error_code error, boost::asio::ip::tcp::socket socket) {
+          if (error) return;
+          auto client = std::make_shared<Client>(std::move(socket));
+          boost::asio::async_read_until(
+              client->socket, client->in, "\r\n\r\n", [this, client](auto failed, std::size_t) {
+                if (failed) return;
+                {
+                  const std::lock_guard lock(mutex_);
+                  if (request_.empty())
+                    request_ = {std::istreambuf_iterator<char>(&client->in), {}};
+                }
+                if (answer_.empty()) {  // keeps it open: the next read waits for the client to go
+                  boost::asio::async_read_until(client->socket, client->in, "\r\n\r\n",
+                                                [client](auto, std::size_t) {});
+                  return;
+                }
+                boost::asio::async_write(client->socket, boost::asio::buffer(answer_),
+                                         [client](auto, std::size_t) {});
+              });
+          accept();
+        });
   }
 
   std::string answer_;

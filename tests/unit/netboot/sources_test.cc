@@ -7,9 +7,9 @@
 namespace starling::netboot {
 namespace {
 
+using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using nlohmann::json;
 
 json node(int number, const char* state = "alive", const char* image = "i") {
   return {{"number", number},
@@ -28,10 +28,10 @@ std::vector<std::string> labels(const FlockBoard& board) {
 TEST(ReadFlockBoard, NamesLivingNodesOfOurImageTheAnswererFirst) {
   auto self = node(4);
   self["self"] = true;
-  const auto board = read_flock_board(
-      {{"nodes", {node(9), node(2), node(3), self, node(5, "suspect"), node(6, "dead"),
-                  node(7, "alive", "other"), node(0)}}},
-      8080);
+  const auto board = read_flock_board({{"nodes",
+                                        {node(9), node(2), node(3), self, node(5, "suspect"),
+                                         node(6, "dead"), node(7, "alive", "other"), node(0)}}},
+                                      8080);
   EXPECT_EQ(board.number, 4);
   EXPECT_EQ(board.image, "i");
   EXPECT_THAT(board.alive, ElementsAre(9, 2, 3, 4, 5, 7));
