@@ -98,10 +98,10 @@ Step joined(std::vector<int> machines, int expected) {
           }};
 }
 
-// What starling-netboot says of itself; null while it has not yet said anything.
+// What starling-netboot says of itself; null while the daemon is still starting.
 nlohmann::json netboot_status(TestRun& run, int machine) {
   const auto json = nlohmann::json::parse(
-      run.on_node(machine, "cat /run/starling/netboot/status.json || true"), nullptr, false);
+      run.on_node(machine, "mosctl netboot --json || true"), nullptr, false);
   return json.is_object() ? json : nlohmann::json();
 }
 
