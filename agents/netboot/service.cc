@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ctime>
 #include <set>
+#include <tuple>
 
 #include "agents/common/log.h"
 #include "agents/common/notify.h"
@@ -11,6 +12,7 @@
 #include "agents/common/status_lock.h"
 #include "agents/netboot/boot_menu.h"
 #include "agents/netboot/ip_addresses.h"
+#include "agents/netboot/loader_address.h"
 #include "agents/netboot/sources.h"
 #include "agents/netboot/status.h"
 
@@ -25,6 +27,8 @@ constexpr auto kBoardPeriod = 1s;
 constexpr auto kProbePeriod = 30s;
 constexpr auto kRestartPause = 3s;
 constexpr int kBoardTimeoutMs = 800;
+constexpr const char* kGrub = "grub/grubnetx64.efi";
+constexpr std::size_t kMaxGrub = 8 * 1024 * 1024;
 constexpr const char* kStatusFile = "status.json";
 constexpr const char* kStatusLock = "lock";
 
@@ -222,8 +226,8 @@ void Service::serve() {
     try {
       lan.served = plan(lan);
       if (!lan.served) continue;
+      lay_tftp_root(lan);
       open_http(lan);
-      lay_tftp_root(*lan.served);
       links.push_back(*lan.served);
     } catch (const std::exception& e) {
       if (problem_.empty()) problem_ = lan.name + ": " + e.what();
@@ -237,7 +241,24 @@ void Service::serve() {
   apply(links);
 }
 
-void Service::lay_tftp_root(const ServedLink& link) {
+// False when it is to be served as it is.
+bool Service::lay_grub(Lan& lan, const fs::path& file, const fs::path& place) {
+  const auto address = to_string(lan.served->address);
+  std::error_code none;
+  const auto now = std::tuple(address, file, fs::last_write_time(file, none));
+  if (lan.grub == now) return lan.grub_laid;
+  const auto text = with_boot_server(read_small_file(file, kMaxGrub).value_or(""), address);
+  lan.grub_laid = text.has_value();
+  if (text) {
+    fs::create_directories(place.parent_path());
+    write_file_atomically(place, *text, 0644);  // in place of a link, never through it
+  }
+  lan.grub = now;
+  return lan.grub_laid;
+}
+
+void Service::lay_tftp_root(Lan& lan) {
+  const auto& link = *lan.served;
   const auto root = settings_.run_dir / "tftp" / link.name;
   const auto cmdline = read_small_file(settings_.cmdline).value_or("");
   const auto server = http_server(to_string(link.address), settings_.http_port);
@@ -251,6 +272,7 @@ void Service::lay_tftp_root(const ServedLink& link) {
   put("grub/grub.cfg", grub_config(cmdline, server));
   for (const auto& [name, file] : files_.ready) {
     const auto place = root / name;
+    if (name == kGrub && lay_grub(lan, file, place)) continue;
     std::error_code none;
     if (fs::read_symlink(place, none) == file) continue;
     fs::create_directories(place.parent_path());
@@ -264,6 +286,7 @@ void Service::open_http(Lan& lan) {
   lan.files = files_.ready;
   lan.files["pxelinux.cfg/default"] = root / "pxelinux.cfg/default";
   lan.files["grub/grub.cfg"] = root / "grub/grub.cfg";
+  if (lan.grub_laid) lan.files[kGrub] = root / kGrub;
   if (lan.http.contains(lan.served->address)) return;
   const boost::asio::ip::tcp::endpoint where(
       boost::asio::ip::address_v4(lan.served->address),

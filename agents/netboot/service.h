@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>  // before asio: Boost 1.74's awaitable.hpp forgets it
 #include <vector>
 
@@ -50,6 +51,9 @@ class Service {
     std::vector<LinkAddress> addresses;
     std::optional<ServedLink> served;
     FileTable files;
+    // What the grub in the TFTP root was made from; whether it was.
+    std::tuple<std::string, std::filesystem::path, std::filesystem::file_time_type> grub;
+    bool grub_laid = false;
     // By address. They stay when the address to serve from changes or another node becomes the
     // answerer: a machine may be in the middle of its image.
     std::map<Ipv4, std::unique_ptr<HttpServer>> http;
@@ -70,7 +74,8 @@ class Service {
   void serve();
   std::optional<ServedLink> plan(Lan& lan);
   void apply(const std::vector<ServedLink>& links);
-  void lay_tftp_root(const ServedLink& link);
+  void lay_tftp_root(Lan& lan);
+  bool lay_grub(Lan& lan, const std::filesystem::path& file, const std::filesystem::path& place);
   void open_http(Lan& lan);
   void stop_serving(const std::string& why);
   void on_log_line(const std::string& line);
