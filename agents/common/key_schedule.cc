@@ -80,4 +80,12 @@ StreamKey KeySchedule::stream_key() const {
   return key;
 }
 
+SessionKey KeySchedule::shared_key(std::string_view label) const {
+  // Of another form than the other infos, whatever the label: no two uses share a key.
+  const std::string info = "starling shared 1 " + std::string(label);
+  SessionKey key;
+  expand(as_bytes(info), key);
+  return key;
+}
+
 }  // namespace starling

@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "agents/common/bytes.h"
 #include "agents/common/flock_key.h"
@@ -34,6 +35,9 @@ class KeySchedule {
   // The pre-shared key of the flock's streams (secure_stream.h). Tells nothing about the flock key
   // or any session's key, so that a process that only needs streams holds only this one.
   StreamKey stream_key() const;
+  // The key for one use that the whole flock shares; each label gives another. Whoever is handed
+  // it learns nothing of the flock key.
+  SessionKey shared_key(std::string_view label) const;
 
  private:
   struct KdfDelete {

@@ -49,6 +49,8 @@ static po::options_description shared_options() {
        "processes of other nodes taken at most, 0 for none")  //
       ("guest-memory", po::value<std::uint64_t>()->default_value(0),
        "MiB of memory one guest may use, 0 for no limit")  //
+      ("netboot-dir", po::value<std::string>()->default_value("/run/starling/netboot"),
+       "where the boot server of this node tells how it stands")  //
       ("log-level", po::value<std::string>()->default_value("info"),
        "error, warning, notice, info or debug");
   return o;
@@ -261,6 +263,7 @@ Config load_config(const std::vector<std::string>& arguments, const ConfigSource
   }
   config.max_guests = values["max-guests"].as<std::uint32_t>();
   config.guest_memory = values["guest-memory"].as<std::uint64_t>() << 20;
+  config.netboot_dir = text("netboot-dir");
   config.log_level = level_of(text("log-level"));
   return config;
 }

@@ -32,6 +32,7 @@ struct Config {
   std::filesystem::path move_socket;  // never empty
   std::uint32_t max_guests = 0;
   std::uint64_t guest_memory = 0;  // bytes; 0: no limit
+  std::filesystem::path netboot_dir;
   LogLevel log_level = LogLevel::kInfo;
 
   bool show_help = false;

@@ -12,6 +12,7 @@
 #include "agents/common/notify.h"
 #include "agents/common/small_file.h"
 #include "agents/common/version.h"
+#include "agents/daemon/netboot_view.h"
 #include "agents/daemon/speed.h"
 
 namespace starling::daemon {
@@ -22,6 +23,8 @@ using nlohmann::json;
 
 // A goodbye takes about 50 ms; a liveness thread that does not manage it in two seconds will not.
 static constexpr TimeNs kGoodbyePatience = 2 * kSecond;
+// What the boot server seals its lists with; agents/netboot/boot_list.h says what they are.
+static constexpr const char* kBootListKeyLabel = "boot list";
 static constexpr TimeNs kSnapshotFresh = 100 * kMillisecond;
 
 static std::uint64_t configured_machine(const Config& config,
@@ -414,6 +417,13 @@ void Daemon::handle(const json& request, const Peer& peer, const ControlServer::
     });
   } else if (cmd == "status") {
     with_snapshot([this, reply](const Snapshot& s) { reply(status_json(s)); });
+  } else if (cmd == "netboot") {
+    reply({{"netboot", netboot_view(config_.netboot_dir)}});
+  } else if (cmd == "boot-list-key") {
+    if (!peer.privileged() && peer.uid != geteuid()) {
+      throw ControlError("denied", "only root may have a key of the flock");
+    }
+    reply({{"key", to_hex(keys_.shared_key(kBootListKeyLabel))}});
   } else if (cmd == "version") {
     reply({{"version", kProgramVersion}});
   } else if (cmd == "leave") {

@@ -61,7 +61,7 @@ void write_remembered(const std::filesystem::path& dir, const Remembered& what) 
                         0644);
 }
 
-std::uint64_t machine_identity(const std::map<std::uint32_t, Link>& links) {
+std::optional<std::array<std::uint8_t, 6>> machine_mac(const std::map<std::uint32_t, Link>& links) {
   const std::array<std::uint8_t, 6> none{};
   std::array<std::uint8_t, 6> smallest{};
   const auto consider = [&](const std::array<std::uint8_t, 6>& mac) {
@@ -76,7 +76,12 @@ std::uint64_t machine_identity(const std::map<std::uint32_t, Link>& links) {
       if (link.ethernet && link.master == 0) consider(link.mac);
     }
   }
-  if (smallest != none) return hash("mac " + to_hex(smallest));
+  if (smallest == none) return std::nullopt;
+  return smallest;
+}
+
+std::uint64_t machine_identity(const std::map<std::uint32_t, Link>& links) {
+  if (const auto mac = machine_mac(links)) return hash("mac " + to_hex(*mac));
   return hash("boot " + read_small_file("/etc/machine-id").value_or("") +
               read_small_file("/proc/sys/kernel/random/boot_id").value_or(""));
 }

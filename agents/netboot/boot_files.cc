@@ -4,62 +4,65 @@
 #include <algorithm>
 #include <sstream>
 
+#include "agents/common/flock_key.h"
 #include "agents/common/small_file.h"
 
 namespace starling::netboot {
 
 namespace fs = std::filesystem;
 
+namespace {
+constexpr const char* kImage = "live/filesystem.squashfs";
+constexpr const char* kRootLayers = "/run/live/rootfs/";  // live-boot(7)
+}  // namespace
+
 const std::vector<std::string>& boot_file_names() {
-  static const std::vector<std::string> names = {"lpxelinux.0",  "ldlinux.c32", "grub/grubnetx64.efi",
-                                                 "live/vmlinuz", "live/initrd",
-                                                 "live/filesystem.squashfs"};
+  static const std::vector<std::string> names = {
+      "lpxelinux.0", "ldlinux.c32", "grub/grubnetx64.efi", "live/vmlinuz", "live/initrd", kImage};
   return names;
 }
 
-BootFiles find_boot_files(const BootRoots& roots) {
-  BootFiles found;
+std::optional<fs::path> running_image(const BootRoots& roots) {
+  std::istringstream mounts(read_small_file(roots.proc / "mounts").value_or(""));
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string device, place, type;
+    words >> device >> place >> type;
+    if (type != "squashfs" || !place.starts_with(kRootLayers)) continue;
+    auto file =
+        read_small_file(roots.sys / "block" / fs::path(device).filename() / "loop/backing_file");
+    if (!file) continue;
+    file->resize(std::min(file->find('\n'), file->size()));
+    if (!file->empty()) return *file;
+  }
+  return std::nullopt;
+}
+
+BootFilePlaces find_boot_files(const BootRoots& roots) {
+  BootFilePlaces found;
   for (const auto& name : boot_file_names()) {
-    const bool live = name.starts_with("live/");
-    const std::vector<fs::path> places = {
-        live ? roots.medium / name : roots.loaders / name,
-        live ? roots.fetched / name : roots.medium / "netboot" / name,
-        roots.fetched / name,
-    };
-    const auto place = std::ranges::find_if(places, [](const fs::path& p) {
+    std::vector<fs::path> places;
+    if (name.starts_with("live/")) {
+      places.push_back(roots.medium / name);
+    } else {
+      places.push_back(roots.loaders / name);
+      places.push_back(roots.medium / "netboot" / name);
+    }
+    if (name == kImage)
+      if (const auto image = running_image(roots); image && *image != places.front())
+        places.push_back(*image);
+    places.push_back(roots.fetched / name);
+    std::erase_if(places, [](const fs::path& p) {
       std::error_code none;
-      return fs::is_regular_file(p, none);
+      return !fs::is_regular_file(p, none);
     });
-    if (place == places.end())
-      found.missing.push_back(name);
-    else
-      found.files[name] = *place;
+    if (!places.empty()) found[name] = places;
   }
   return found;
 }
 
-std::optional<std::string> boot_server(const std::string& cmdline, const fs::path& net_conf_dir) {
-  constexpr std::string_view kFetch = "fetch=http://";
-  std::istringstream words(cmdline);
-  for (std::string word; words >> word;) {
-    if (!word.starts_with(kFetch)) continue;
-    const auto rest = word.substr(kFetch.size());
-    if (auto host = rest.substr(0, rest.find('/')); !host.empty()) return host;
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator(net_conf_dir, none)) {
-      const auto name = entry.path().filename().string();
-      if (!name.starts_with("net-") || !name.ends_with(".conf")) continue;
-      std::istringstream lines(read_small_file(entry.path()).value_or(""));
-      for (std::string line; std::getline(lines, line);) {
-        constexpr std::string_view kServer = "ROOTSERVER=";
-        if (!line.starts_with(kServer)) continue;
-        auto value = line.substr(kServer.size());
-        std::erase_if(value, [](char c) { return c == '\'' || c == '"'; });
-        if (!value.empty() && value != "0.0.0.0") return value;
-      }
-    }
-  }
-  return std::nullopt;
+bool booted_over_network(const std::string& cmdline) {
+  return kernel_parameter(cmdline, "fetch").has_value();
 }
 
 }  // namespace starling::netboot

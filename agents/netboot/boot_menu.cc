@@ -10,9 +10,10 @@ namespace starling::netboot {
 namespace {
 
 // Parameters that say how this node itself came up, not what it is.
-constexpr std::array<std::string_view, 12> kOwn = {
+constexpr std::array<std::string_view, 15> kOwn = {
     "BOOT_IMAGE=", "initrd=", "BOOTIF=",  "ip=",        "fetch=",     "httpfs=",
-    "ftpfs=",      "toram",   "findiso=", "fromiso=",   "live-media", "starling.number="};
+    "ftpfs=",      "toram",   "findiso=", "fromiso=",   "live-media", "starling.number=",
+    "hostname=",   "live-config.hostname=", "systemd.hostname="};
 
 bool about_own_boot(std::string_view word) {
   return std::ranges::any_of(kOwn, [word](auto p) { return word.starts_with(p); });

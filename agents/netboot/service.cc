@@ -4,12 +4,17 @@
 #include <algorithm>
 #include <ctime>
 #include <set>
+#include <tuple>
 
 #include "agents/common/log.h"
 #include "agents/common/notify.h"
 #include "agents/common/small_file.h"
+#include "agents/common/status_lock.h"
 #include "agents/netboot/boot_menu.h"
 #include "agents/netboot/ip_addresses.h"
+#include "agents/netboot/loader_address.h"
+#include "agents/netboot/sources.h"
+#include "agents/netboot/status.h"
 
 namespace starling::netboot {
 
@@ -22,6 +27,17 @@ constexpr auto kBoardPeriod = 1s;
 constexpr auto kProbePeriod = 30s;
 constexpr auto kRestartPause = 3s;
 constexpr int kBoardTimeoutMs = 800;
+constexpr const char* kGrub = "grub/grubnetx64.efi";
+constexpr std::size_t kMaxGrub = 8 * 1024 * 1024;
+constexpr const char* kStatusFile = "status.json";
+constexpr const char* kStatusLock = "lock";
+
+BootFileKeeper::Settings keeper_settings(const Settings& settings) {
+  BootFileKeeper::Settings out;
+  out.roots = settings.roots;
+  out.over_network = booted_over_network(read_small_file(settings.cmdline).value_or(""));
+  return out;
+}
 }  // namespace
 
 Service::Service(boost::asio::io_context& io, Settings settings)
@@ -29,19 +45,24 @@ Service::Service(boost::asio::io_context& io, Settings settings)
       timer_(io),
       settings_(std::move(settings)),
       election_(std::chrono::milliseconds(settings_.settle_ms)),
-      filter_(settings_.interfaces) {
+      filter_(settings_.interfaces),
+      keeper_(keeper_settings(settings_)) {
   fs::create_directories(settings_.run_dir);
-  fetch_missing();
+  status_lock_ = hold_status_lock(settings_.run_dir / kStatusLock);
+  if (settings_.policy != Policy::off) keeper_.start();
 }
 
 Service::~Service() {
+  std::error_code none;
+  fs::remove(settings_.run_dir / kStatusFile, none);
   for (auto& [index, lan] : lans_)
     if (lan.prober) lan.prober->cancel();
 }
 
 void Service::tick() {
-  const bool board = read_board();
-  if (board) {
+  board_ = read_board();
+  read_files();
+  if (board_) {
     read_links();
   } else {
     election_.blind();
@@ -59,29 +80,47 @@ void Service::tick() {
 bool Service::read_board() {
   json answer;
   try {
-    if (!control_)
+    if (!control_) {
       control_ = std::make_unique<ControlClient>(settings_.control_socket, kBoardTimeoutMs);
+      list_key_ = ask_list_key(*control_);
+    }
     answer = control_->ask({{"cmd", "nodes"}});
+    const auto board = read_flock_board(answer, settings_.http_port);
+    take_board(board);
   } catch (const std::exception& e) {
     control_.reset();
     problem_ = e.what();
     return false;
   }
-  std::vector<int> alive;
-  number_ = 0;
-  if (answer.contains("nodes") && answer["nodes"].is_array())
-    for (const auto& node : answer["nodes"]) {
-      const int number = node.value("number", 0);
-      const auto state = node.value("state", "");
-      if (node.value("self", false)) number_ = number;
-      // A suspect may still be answering: only a dead one is out of the race.
-      if (number > 0 && (state == "alive" || state == "suspect")) alive.push_back(number);
-    }
+  return true;
+}
+
+void Service::take_board(const FlockBoard& board) {
+  number_ = board.number;
+  keeper_.set_flock({board.image, list_key_, board.sources});
+  const auto& alive = board.alive;
   answerer_ = alive.empty() ? 0 : *std::ranges::min_element(alive);
   const bool was = std::exchange(answering_, election_.update(Clock::now(), number_, alive));
   if (answering_ && !was) log_notice("node " + std::to_string(number_) + " is the answerer now");
   if (!answering_ && was) log_notice("node " + std::to_string(answerer_) + " is the answerer now");
-  return true;
+}
+
+// What the keeper has, and the table of it that other nodes are served from.
+void Service::read_files() {
+  files_ = keeper_.snapshot();
+  peer_files_ = files_.ready;
+  if (files_.list.empty()) return;
+  const auto file = settings_.run_dir / kBootListName;
+  if (files_.list != listed_) {
+    try {
+      write_file_atomically(file, files_.list, 0644);
+      listed_ = files_.list;
+    } catch (const std::exception& e) {
+      log_warning(std::string("cannot offer the list of boot files: ") + e.what());
+      return;
+    }
+  }
+  peer_files_[kBootListName] = file;
 }
 
 void Service::read_links() {
@@ -94,6 +133,8 @@ void Service::read_links() {
     auto& lan = lans_.try_emplace(index, settings_.flock).first->second;
     lan.name = link.name;
     lan.mac = link.mac;
+    lan.link_local = link.link_local;
+    serve_peers(index, lan);
     const auto found = addresses.find(link.name);
     lan.addresses = found == addresses.end() ? std::vector<LinkAddress>{} : found->second;
     // Only the answerer asks: a flock of a hundred need not disturb the DHCP server.
@@ -130,14 +171,22 @@ void Service::probe(unsigned index, Lan& lan) {
   }
 }
 
-void Service::fetch_missing() {
-  files_ = find_boot_files(settings_.roots);
-  if (files_.missing.empty() || fetcher_ || settings_.policy == Policy::off) return;
-  const auto cmdline = read_small_file(settings_.cmdline).value_or("");
-  if (const auto server = boot_server(cmdline, settings_.net_conf_dir)) {
-    auto names = files_.missing;
-    std::erase(names, "live/filesystem.squashfs");  // live-boot has it, or it cannot be had
-    fetcher_ = std::make_unique<Fetcher>(*server, names, settings_.roots.fetched);
+// Whoever of the flock lacks boot files may ask any node that has them.
+void Service::serve_peers(unsigned index, Lan& lan) {
+  if (settings_.policy == Policy::off) return;
+  if (lan.peer_http && lan.peer_address == lan.link_local) return;
+  lan.peer_http.reset();
+  lan.peer_address = lan.link_local;
+  if (lan.link_local == Address6{}) return;
+  const boost::asio::ip::tcp::endpoint where(
+      boost::asio::ip::address_v6(lan.link_local, index),
+      static_cast<unsigned short>(settings_.http_port));
+  try {
+    lan.peer_http = std::make_unique<HttpServer>(
+        io_, where, [this]() -> const FileTable& { return peer_files_; },
+        [this](const Transfer& t) { on_transfer(t); });
+  } catch (const std::exception& e) {
+    log_warning(lan.name + ": cannot serve other nodes: " + e.what());
   }
 }
 
@@ -164,12 +213,12 @@ std::optional<ServedLink> Service::plan(Lan& lan) {
 
 void Service::serve() {
   if (settings_.policy == Policy::off) return stop_serving("switched off");
-  if (!answering_) return stop_serving("");
-  files_ = find_boot_files(settings_.roots);
-  if (!files_.missing.empty()) {
+  if (!answering_) return stop_serving(board_ ? "" : problem_);
+  if (const auto missing = files_.missing(); !missing.empty()) {
     std::string names;
-    for (const auto& name : files_.missing) names += " " + name;
-    return stop_serving("boot files are missing here:" + names);
+    for (const auto& name : missing) names += " " + name;
+    return stop_serving("boot files are missing here:" + names +
+                        (files_.trouble.empty() ? "" : " (" + files_.trouble + ")"));
   }
   problem_.clear();
   std::vector<ServedLink> links;
@@ -177,8 +226,8 @@ void Service::serve() {
     try {
       lan.served = plan(lan);
       if (!lan.served) continue;
+      lay_tftp_root(lan);
       open_http(lan);
-      lay_tftp_root(*lan.served);
       links.push_back(*lan.served);
     } catch (const std::exception& e) {
       if (problem_.empty()) problem_ = lan.name + ": " + e.what();
@@ -192,7 +241,24 @@ void Service::serve() {
   apply(links);
 }
 
-void Service::lay_tftp_root(const ServedLink& link) {
+// False when it is to be served as it is.
+bool Service::lay_grub(Lan& lan, const fs::path& file, const fs::path& place) {
+  const auto address = to_string(lan.served->address);
+  std::error_code none;
+  const auto now = std::tuple(address, file, fs::last_write_time(file, none));
+  if (lan.grub == now) return lan.grub_laid;
+  const auto text = with_boot_server(read_small_file(file, kMaxGrub).value_or(""), address);
+  lan.grub_laid = text.has_value();
+  if (text) {
+    fs::create_directories(place.parent_path());
+    write_file_atomically(place, *text, 0644);  // in place of a link, never through it
+  }
+  lan.grub = now;
+  return lan.grub_laid;
+}
+
+void Service::lay_tftp_root(Lan& lan) {
+  const auto& link = *lan.served;
   const auto root = settings_.run_dir / "tftp" / link.name;
   const auto cmdline = read_small_file(settings_.cmdline).value_or("");
   const auto server = http_server(to_string(link.address), settings_.http_port);
@@ -204,8 +270,9 @@ void Service::lay_tftp_root(const ServedLink& link) {
   };
   put("pxelinux.cfg/default", pxelinux_config(cmdline, server));
   put("grub/grub.cfg", grub_config(cmdline, server));
-  for (const auto& [name, file] : files_.files) {
+  for (const auto& [name, file] : files_.ready) {
     const auto place = root / name;
+    if (name == kGrub && lay_grub(lan, file, place)) continue;
     std::error_code none;
     if (fs::read_symlink(place, none) == file) continue;
     fs::create_directories(place.parent_path());
@@ -216,9 +283,10 @@ void Service::lay_tftp_root(const ServedLink& link) {
 
 void Service::open_http(Lan& lan) {
   const auto root = settings_.run_dir / "tftp" / lan.served->name;
-  lan.files = files_.files;
+  lan.files = files_.ready;
   lan.files["pxelinux.cfg/default"] = root / "pxelinux.cfg/default";
   lan.files["grub/grub.cfg"] = root / "grub/grub.cfg";
+  if (lan.grub_laid) lan.files[kGrub] = root / kGrub;
   if (lan.http.contains(lan.served->address)) return;
   const boost::asio::ip::tcp::endpoint where(
       boost::asio::ip::address_v4(lan.served->address),
@@ -286,37 +354,31 @@ void Service::on_transfer(const Transfer& t) {
 }
 
 void Service::write_status() {
-  json links = json::array();
-  std::string mode = "off";
+  Status now;
+  now.switched_off = settings_.policy == Policy::off;
+  now.board = board_;
+  now.number = number_;
+  now.answerer = answerer_;
+  now.answering = answering_;
+  now.serving = dnsmasq_ != nullptr;
+  now.problem = problem_;
+  now.files = files_;
+  now.clients = record_.json();
   for (const auto& [index, lan] : lans_)
-    if (lan.served) {
-      mode = to_string(lan.served->mode);
-      links.push_back({{"interface", lan.name},
-                       {"mode", mode},
-                       {"address", to_string(lan.served->address)},
-                       {"other_server",
-                        lan.plan.other_server() ? to_string(lan.plan.other_server()) : ""}});
-    }
-  const json status = {{"number", number_},
-                       {"answerer", answerer_},
-                       {"serving", dnsmasq_ != nullptr},
-                       {"mode", mode},
-                       {"links", links},
-                       {"missing", files_.missing},
-                       {"problem", problem_},
-                       {"clients", record_.json()}};
+    if (lan.served && dnsmasq_)
+      now.lans.push_back({lan.name, to_string(lan.served->mode), to_string(lan.served->address),
+                          lan.plan.other_server() ? to_string(lan.plan.other_server()) : ""});
+  const json status = status_json(now);
   const auto text = status.dump() + "\n";
   if (text == status_text_) return;
   status_text_ = text;
   try {
-    write_file_atomically(settings_.run_dir / "status.json", text, 0644);
+    write_file_atomically(settings_.run_dir / kStatusFile, text, 0644);
   } catch (const std::exception& e) {
     log_warning(std::string("cannot write the status: ") + e.what());
   }
-  notify_manager(std::string("STATUS=") +
-                 (dnsmasq_ ? "serving boot files, " + mode + " DHCP"
-                  : problem_.empty() ? "node " + std::to_string(answerer_) + " is the answerer"
-                                     : "not serving: " + problem_));
+  const std::string role = status["role"], why = status["why"], mode = status["mode"];
+  notify_manager("STATUS=" + role + ": " + why + (now.serving ? ", " + mode + " DHCP" : ""));
 }
 
 }  // namespace starling::netboot

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>  // before asio: Boost 1.74's awaitable.hpp forgets it
 #include <vector>
 
@@ -13,20 +14,23 @@
 #include "agents/common/control_client.h"
 #include "agents/common/link.h"
 #include "agents/common/link_monitor.h"
+#include "agents/common/unique_fd.h"
+#include "agents/netboot/boot_file_keeper.h"
 #include "agents/netboot/boot_record.h"
 #include "agents/netboot/dhcp_prober.h"
 #include "agents/netboot/dnsmasq.h"
 #include "agents/netboot/election.h"
-#include "agents/netboot/fetcher.h"
 #include "agents/netboot/http_server.h"
 #include "agents/netboot/link_plan.h"
 #include "agents/netboot/settings.h"
+#include "agents/netboot/sources.h"
 
 namespace starling::netboot {
 
 // The boot server of one node. Once a second it reads the bulletin board from starlingd and, when
 // this node is the answerer, serves every LAN it is on: dnsmasq for DHCP and TFTP, an HTTP server
-// for kernel and image. A process of its own: nothing here can hold up the liveness thread.
+// for kernel and image. The other nodes serve the same files to each other over the flock's own
+// link-local addresses. A process of its own: nothing here can hold up the liveness thread.
 class Service {
  public:
   Service(boost::asio::io_context& io, Settings settings);
@@ -47,21 +51,31 @@ class Service {
     std::vector<LinkAddress> addresses;
     std::optional<ServedLink> served;
     FileTable files;
+    // What the grub in the TFTP root was made from; whether it was.
+    std::tuple<std::string, std::filesystem::path, std::filesystem::file_time_type> grub;
+    bool grub_laid = false;
     // By address. They stay when the address to serve from changes or another node becomes the
     // answerer: a machine may be in the middle of its image.
     std::map<Ipv4, std::unique_ptr<HttpServer>> http;
+    // For other nodes, which need no DHCP and no address plan to reach it.
+    Address6 link_local{};
+    Address6 peer_address{};  // that peer_http listens on
+    std::unique_ptr<HttpServer> peer_http;
   };
 
   void tick();
   bool read_board();
+  void take_board(const FlockBoard& board);
+  void read_files();
   void read_links();
   void probe(unsigned index, Lan& lan);
-  void fetch_missing();
+  void serve_peers(unsigned index, Lan& lan);
   // Works out how each LAN should be served, and makes it so if that changed.
   void serve();
   std::optional<ServedLink> plan(Lan& lan);
   void apply(const std::vector<ServedLink>& links);
-  void lay_tftp_root(const ServedLink& link);
+  void lay_tftp_root(Lan& lan);
+  bool lay_grub(Lan& lan, const std::filesystem::path& file, const std::filesystem::path& place);
   void open_http(Lan& lan);
   void stop_serving(const std::string& why);
   void on_log_line(const std::string& line);
@@ -71,6 +85,7 @@ class Service {
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
   Settings settings_;
+  UniqueFd status_lock_;
   Election election_;
   LinkMonitor monitor_;
   LinkFilter filter_;
@@ -78,15 +93,19 @@ class Service {
   int number_ = 0;
   int answerer_ = 0;  // lowest living number
   bool answering_ = false;
+  bool board_ = false;
   std::map<unsigned, Lan> lans_;
-  BootFiles files_;
-  std::unique_ptr<Fetcher> fetcher_;
+  BootFileKeeper::Snapshot files_;
+  FileTable peer_files_;
+  std::optional<SessionKey> list_key_;
+  std::string listed_;  // the list that stands in run_dir
   std::unique_ptr<Dnsmasq> dnsmasq_;
   std::string dnsmasq_text_;  // the configuration it runs with
   Clock::time_point dnsmasq_again_{};
   BootRecord record_;
   std::string problem_;  // why nothing is served although it should
   std::string status_text_;
+  BootFileKeeper keeper_;  // last: its thread ends before anything else goes
 };
 
 }  // namespace starling::netboot

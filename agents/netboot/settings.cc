@@ -35,6 +35,8 @@ po::options_description shared_options() {
        "state and generated files")
       ("medium", po::value<std::string>()->default_value("/run/live/medium"),
        "what this node booted from")
+      ("cache-dir", po::value<std::string>()->default_value("/var/cache/starling/netboot"),
+       "where boot files fetched from other nodes are put")
       ("loaders", po::value<std::string>()->default_value("/usr/lib/starling/netboot"),
        "boot loaders, where the image itself has them")
       ("cmdline", po::value<std::string>()->default_value("/proc/cmdline"),
@@ -92,7 +94,7 @@ Settings from_values(const po::variables_map& v) {
   s.control_socket = text("control-socket");
   s.run_dir = text("run-dir");
   s.cmdline = text("cmdline");
-  s.roots = {text("loaders"), text("medium"), s.run_dir / "files"};
+  s.roots = {text("loaders"), text("medium"), text("cache-dir")};
   return s;
 }
 

@@ -24,7 +24,6 @@ struct Settings {
   std::filesystem::path control_socket;
   std::filesystem::path run_dir;  // generated files, status.json
   std::filesystem::path cmdline = "/proc/cmdline";
-  std::filesystem::path net_conf_dir = "/run";
   BootRoots roots;
   int settle_ms = 2000;           // lowest for this long before answering
   bool check_only = false;

@@ -25,7 +25,7 @@ _mosctl() {
   done
   local choices="--json --socket --help"
   case $command in
-    "") choices+=" --version nodes status whois where why lock unlock bring expel block stats leave version" ;;
+    "") choices+=" --version nodes status whois netboot where why lock unlock bring expel block stats leave version" ;;
     nodes) choices+=" --all --wait --timeout" ;;
     where | why | lock | unlock)
       # One's own processes.

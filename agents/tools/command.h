@@ -52,6 +52,7 @@ int run_bring(const Context& context);
 int run_expel(const Context& context);
 int run_leave(const Context& context);
 int run_lock(const Context& context);
+int run_netboot(const Context& context);
 int run_nodes(const Context& context);
 int run_stats(const Context& context);
 int run_status(const Context& context);

@@ -18,6 +18,7 @@ const std::vector<Command>& commands() {
       {"expel", "", "send all guests home", run_expel},
       {"block", "[on|off]", "take no new guests", run_block},
       {"stats", "", "what moving has done and cost", run_stats},
+      {"netboot", "", "whether this node boots other machines, and how that goes", run_netboot},
       {"leave", "", "make this node say goodbye and its daemon end", run_leave},
       {"version", "", "the versions of mosctl and of the daemon", run_version},
   };

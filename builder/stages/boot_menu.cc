@@ -106,9 +106,13 @@ std::string grub_embedded_config(const std::string& image_id) {
 }
 
 std::string grub_netboot_embedded_config() {
+  // Read by grub's rescue parser, which knows no "if". The five spaces are room for an address:
+  // beside somebody else's DHCP server $net_default_server is that one, so a node writes its own
+  // there (agents/netboot/loader_address.cc).
   return "net_bootp\n"
-         "configfile (http,$net_default_server)/grub/grub.cfg\n"
-         "configfile (tftp,$net_default_server)/grub/grub.cfg\n";
+         "set starling_server=$net_default_server     \n"
+         "configfile (http,$starling_server)/grub/grub.cfg\n"
+         "configfile (tftp,$starling_server)/grub/grub.cfg\n";
 }
 
 }  // namespace starling::builder

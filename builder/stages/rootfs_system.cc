@@ -118,7 +118,8 @@ void RootfsSystemStage::run(StageContext& ctx) const {
   // Presets only speak when a package is installed; ours has come too late for networkd.
   ctx.progress("enabling services");
   std::vector<std::string> enable = {"systemctl", "enable", "systemd-networkd.service"};
-  for (const char* unit : {"starlingd.service", "starling-netboot.service"})
+  for (const char* unit : {"starlingd.service", "starling-netboot.service", "starling-hostname.service",
+                           "starling-hostname.path"})
     if (fs::exists(root / "usr/lib/systemd/system" / unit)) enable.push_back(unit);
   in_chroot(ctx, root, enable).run();
 

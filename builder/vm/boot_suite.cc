@@ -98,10 +98,10 @@ Step joined(std::vector<int> machines, int expected) {
           }};
 }
 
-// What starling-netboot says of itself; null while it has not yet said anything.
+// What starling-netboot says of itself; null while the daemon is still starting.
 nlohmann::json netboot_status(TestRun& run, int machine) {
   const auto json = nlohmann::json::parse(
-      run.on_node(machine, "cat /run/starling/netboot/status.json || true"), nullptr, false);
+      run.on_node(machine, "mosctl netboot --json || true"), nullptr, false);
   return json.is_object() ? json : nlohmann::json();
 }
 
@@ -145,6 +145,24 @@ Step number_is_published(std::vector<int> machines) {
             if (different.size() != machines.size())
               throw StepFailed(machines.front(), "two nodes have one number: " + list(numbers));
             return list(numbers);
+          }};
+}
+
+// A name of its own for each, after its number, also in the eyes of the others.
+Step own_host_name(std::vector<int> machines) {
+  return {"each has a host name of its own", [machines](TestRun& run) {
+            std::vector<std::string> names;
+            for (const int n : machines) {
+              const auto number = std::to_string(run.view(n).self);
+              std::string name;
+              run.wait_for(n, "its host name does not end in its number", 500ms, [&] {
+                std::istringstream(run.on_node(n, "hostname")) >> name;
+                return name.ends_with("-" + number);
+              });
+              run.on_node(n, "grep -qw \"$(hostname)\" /etc/hosts");
+              names.push_back(name);
+            }
+            return list(names);
           }};
 }
 
@@ -233,6 +251,7 @@ Suite boot_suite(const FlockOptions& options) {
   auto suite = start(options);
   const auto all = from_to(1, options.nodes);
   suite.push_back(number_is_published(all));
+  suite.push_back(own_host_name(all));
   suite.push_back(same_image(all));
   suite.push_back(no_failed_units(all));
   if (options.nodes > 2) suite.push_back(leaves(2, 1));
@@ -252,6 +271,7 @@ Suite failover_suite(const FlockOptions& options) {
   suite.push_back(console_speaks({fresh}));
   suite.push_back(agent_answers({fresh}));
   suite.push_back(joined({fresh}, options.nodes));
+  suite.push_back(own_host_name(from_to(2, fresh)));
   suite.push_back(no_failed_units(from_to(2, fresh)));
   return suite;
 }

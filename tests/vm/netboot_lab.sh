@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # netboot_lab.sh STARLINGD STARLING_NETBOOT: one node and one booting machine on a LAN of network
 # namespaces. First without a DHCP server: the node must give an address, the right loader for
-# BIOS and UEFI, configurations that name it, and every byte of kernel and image. Then a DHCP
-# server appears: the node must notice, and only say what to boot. Needs root, busybox, curl.
+# BIOS and UEFI, configurations that name it, and every byte of kernel and image. A second node,
+# which has only the image as if it had booted over the network, must get all the rest. Then a DHCP
+# server appears: the node must notice, and only say what to boot. Then the node dies, and the
+# second must take over. Needs root, busybox, curl.
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "skipped: network namespaces need root"; exit 77; }
 for tool in dnsmasq busybox curl; do
@@ -17,7 +19,7 @@ pids=()
 cleanup() {
   for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done
   wait 2>/dev/null || true
-  for n in lan node new router; do ip netns del "nbl-$id-$n" 2>/dev/null || true; done
+  for n in lan node node2 new router; do ip netns del "nbl-$id-$n" 2>/dev/null || true; done
   rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -26,6 +28,7 @@ fail() {
   echo "FAIL: $*"
   echo "--- starling-netboot:"; tail -n 40 "$dir/netboot.log" || true
   echo "--- status:"; cat "$dir/run/status.json" || true
+  echo "--- of the second node:"; tail -n 20 "$dir/netboot2.log" "$dir/run2/status.json" || true
   exit 1
 }
 # Not for background jobs: $! would be a shell around the program, and outlive the test.
@@ -42,7 +45,7 @@ until_true() {
 ip netns add "nbl-$id-lan"
 in_ns lan ip link add br0 type bridge
 in_ns lan ip link set br0 up
-for n in node new router; do
+for n in node node2 new router; do
   ip netns add "nbl-$id-$n"
   in_ns $n ip link set lo up
   ip -n "nbl-$id-lan" link add "p-$n" type veth peer name eth0 netns "nbl-$id-$n"
@@ -51,7 +54,7 @@ for n in node new router; do
 done
 
 # What a node that booted from disc has.
-mkdir -p "$dir"/medium/{live,netboot/grub} "$dir/state"
+mkdir -p "$dir"/medium/{live,netboot/grub}
 head -c 3000000 /dev/urandom >"$dir/medium/live/vmlinuz"
 head -c 2000000 /dev/urandom >"$dir/medium/live/initrd"
 head -c 9000000 /dev/urandom >"$dir/medium/live/filesystem.squashfs"
@@ -62,22 +65,30 @@ chmod -R a+rX "$dir"
 echo "BOOT_IMAGE=/live/vmlinuz boot=live console=ttyS0 starling.flock=lab ip=dhcp quiet" >"$dir/cmdline"
 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/key"
 chmod 600 "$dir/key"
-cat >"$dir/starling.conf" <<C
+echo lab-image >"$dir/image-id"
+# start_node NAMESPACE SUFFIX MEDIUM CMDLINE: daemon and boot server of one node.
+start_node() {
+  mkdir -p "$dir/state$2"
+  cat >"$dir/starling$2.conf" <<C
 flock = lab
 key-file = $dir/key
 interfaces = eth0
 priority = 0
-control-socket = $dir/control.sock
-state-dir = $dir/state
+control-socket = $dir/control$2.sock
+state-dir = $dir/state$2
+image-id-file = $dir/image-id
 issue-file =
 hpc-device = $dir/none
+netboot-dir = $dir/run$2
 C
-ip netns exec "nbl-$id-node" "$starlingd" --config "$dir/starling.conf" >"$dir/starlingd.log" 2>&1 &
-pids+=($!)
-ip netns exec "nbl-$id-node" "$netboot" --control-socket "$dir/control.sock" --run-dir "$dir/run" --interfaces eth0 \
-  --medium "$dir/medium" --loaders "$dir/none" --cmdline "$dir/cmdline" --flock lab \
-  >"$dir/netboot.log" 2>&1 &
-pids+=($!)
+  ip netns exec "nbl-$id-$1" "$starlingd" --config "$dir/starling$2.conf" >"$dir/starlingd$2.log" 2>&1 &
+  pids+=($!)
+  ip netns exec "nbl-$id-$1" "$netboot" --control-socket "$dir/control$2.sock" --run-dir "$dir/run$2" \
+    --interfaces eth0 --medium "$3" --loaders "$dir/none" --cache-dir "$dir/cache$2" --cmdline "$4" \
+    --flock lab >"$dir/netboot$2.log" 2>&1 &
+  pids+=($!)
+}
+start_node node "" "$dir/medium" "$dir/cmdline"
 
 step "waiting for the node to serve a LAN without DHCP server"
 serving() { grep -q "\"serving\":true" "$dir/run/status.json" && grep -q "\"mode\":\"$1\"" "$dir/run/status.json"; }
@@ -111,7 +122,7 @@ pxe_lease 7
 in_ns new ip addr add "$ip/16" dev eth0
 
 step "it fetches loaders over TFTP"
-get() { in_ns new busybox tftp -g -l "$dir/got" -r "$1" "$node" || fail "TFTP $1"; }
+get() { in_ns new busybox tftp -g -l "$dir/got" -r "$1" "${2:-$node}" || fail "TFTP $1"; }
 for f in lpxelinux.0 ldlinux.c32 grub/grubnetx64.efi; do
   get $f; cmp "$dir/got" "$dir/medium/netboot/$f" || fail "$f arrived broken"
 done
@@ -146,6 +157,22 @@ code() { web -o /dev/null -w '%{http_code}' --path-as-is "$@"; }
 [ "$(code -r 99000000- "http://$node/live/vmlinuz")" = 416 ] || fail "a range behind the end"
 until_true 5 grep -q '"stage":"http"' "$dir/run/status.json" || fail "no record of who booted"
 
+step "a second node, which has only the image, gets the rest"
+mkdir -p "$dir/medium2/live"
+cp "$dir/medium/live/filesystem.squashfs" "$dir/medium2/live/"
+echo "boot=live fetch=http://$node/live/filesystem.squashfs ip=dhcp" >"$dir/cmdline2"
+start_node node2 2 "$dir/medium2" "$dir/cmdline2"
+complete() { grep -q '"missing":\[\]' "$dir/run2/status.json"; }
+until_true 60 complete || fail "the second node does not get its boot files"
+for f in live/vmlinuz live/initrd; do
+  cmp "$dir/cache2/$f" "$dir/medium/$f" || fail "$f arrived broken at the second node"
+done
+for f in lpxelinux.0 ldlinux.c32 grub/grubnetx64.efi; do
+  cmp "$dir/cache2/$f" "$dir/medium/netboot/$f" || fail "$f arrived broken at the second node"
+done
+[ ! -e "$dir/cache2/live/filesystem.squashfs" ] || fail "it fetched the image, which it has"
+grep -q '"role":"standby"' "$dir/run2/status.json" || fail "the second node does not stand by"
+
 step "a DHCP server appears"
 in_ns router ip addr add 192.168.77.1/24 dev eth0
 ip netns exec "nbl-$id-router" dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --interface=eth0 \
@@ -153,6 +180,7 @@ ip netns exec "nbl-$id-router" dnsmasq --keep-in-foreground --port=0 --conf-file
   --dhcp-range=192.168.77.100,192.168.77.200,255.255.255.0,1h >"$dir/router.log" 2>&1 &
 pids+=($!)
 in_ns node ip addr add 192.168.77.5/24 dev eth0  # as the node's own DHCP client would
+in_ns node2 ip addr add 192.168.77.6/24 dev eth0
 until_true 60 serving proxy || fail "it does not notice the DHCP server"
 grep -q '"other_server":"192.168.77.1"' "$dir/run/status.json" || fail "it names another server"
 step "the address comes from the DHCP server now, and only from it"
@@ -171,4 +199,14 @@ grep -q "KERNEL http://$node/live/vmlinuz" "$dir/got" || fail "the menu names an
 step "the daemon dies: the node stops answering"
 kill "${pids[0]}"
 until_true 20 grep -q '"serving":false' "$dir/run/status.json" || fail "it still answers"
+grep -q '"role":"off"' "$dir/run/status.json" || fail "it does not say so"
+
+step "the second node takes over"
+until_true 60 grep -q '"role":"server"' "$dir/run2/status.json" || fail "nobody takes over"
+for f in live/vmlinuz live/initrd live/filesystem.squashfs; do
+  web -f -o "$dir/got" "http://192.168.77.6/$f"
+  cmp "$dir/got" "$dir/medium/$f" || fail "$f from the second node is broken"
+done
+get lpxelinux.0 192.168.77.6
+cmp "$dir/got" "$dir/medium/netboot/lpxelinux.0" || fail "lpxelinux.0 from the second node is broken"
 step "passed"

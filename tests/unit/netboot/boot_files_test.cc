@@ -2,30 +2,23 @@
 #include "agents/netboot/boot_files.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <fstream>
+#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/netboot/file_servers.h"
 
 namespace starling::netboot {
 namespace {
 
 namespace fs = std::filesystem;
+constexpr const char* kImage = "live/filesystem.squashfs";
 
 class BootFilesTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = "/tmp/boot-files.XXXXXX";
-    ASSERT_TRUE(::mkdtemp(name.data()));
-    dir_ = name;
-    roots_ = {dir_ / "loaders", dir_ / "medium", dir_ / "fetched"};
-  }
-  void TearDown() override { fs::remove_all(dir_); }
-  void put(const fs::path& file) {
-    fs::create_directories((dir_ / file).parent_path());
-    std::ofstream(dir_ / file) << file;
-  }
-  fs::path dir_;
-  BootRoots roots_;
+  void put(const fs::path& file) { write_to(dir_.path() / file, file); }
+  TempDir dir_;
+  const fs::path top_ = dir_.path();
+  const BootRoots roots_{top_ / "loaders", top_ / "medium", top_ / "fetched", top_ / "proc",
+                         top_ / "sys"};
 };
 
 TEST_F(BootFilesTest, AllFromADisc) {
@@ -34,28 +27,55 @@ TEST_F(BootFilesTest, AllFromADisc) {
                         "medium/live/initrd", "medium/live/filesystem.squashfs"})
     put(f);
   const auto found = find_boot_files(roots_);
-  EXPECT_TRUE(found.missing.empty());
-  EXPECT_EQ(found.files.at("live/vmlinuz"), roots_.medium / "live/vmlinuz");
-  EXPECT_EQ(found.files.at("lpxelinux.0"), roots_.medium / "netboot/lpxelinux.0");
+  EXPECT_EQ(found.size(), boot_file_names().size());
+  EXPECT_EQ(found.at("live/vmlinuz"), std::vector{roots_.medium / "live/vmlinuz"});
+  EXPECT_EQ(found.at("lpxelinux.0"), std::vector{roots_.medium / "netboot/lpxelinux.0"});
 }
 
 TEST_F(BootFilesTest, ANetbootedNodeHasOnlyTheImageAtFirst) {
   put("medium/live/filesystem.squashfs");
   put("loaders/lpxelinux.0");
   put("fetched/live/initrd");
+  fs::create_directories(roots_.medium / "live/vmlinuz");  // no file
   const auto found = find_boot_files(roots_);
-  EXPECT_EQ(found.missing, (std::vector<std::string>{"ldlinux.c32", "grub/grubnetx64.efi",
-                                                     "live/vmlinuz"}));
-  EXPECT_EQ(found.files.at("live/initrd"), roots_.fetched / "live/initrd");
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found.at("live/initrd"), std::vector{roots_.fetched / "live/initrd"});
+  EXPECT_EQ(found.at(kImage), std::vector{roots_.medium / kImage});
 }
 
-TEST_F(BootFilesTest, KnowsItsBootServer) {
-  EXPECT_FALSE(boot_server("boot=live quiet", dir_));
-  EXPECT_EQ(boot_server("boot=live fetch=http://10.213.0.1/live/f.squashfs", dir_), "10.213.0.1");
-  EXPECT_EQ(boot_server("fetch=http://10.213.0.1:8069/live/f", dir_), "10.213.0.1:8069");
-  EXPECT_FALSE(boot_server("fetch=http:///live/f", dir_));
-  std::ofstream(dir_ / "net-eth0.conf") << "DEVICE='eth0'\nROOTSERVER='192.0.2.9'\n";
-  EXPECT_EQ(boot_server("fetch=http:///live/f", dir_), "192.0.2.9");
+TEST_F(BootFilesTest, KnowsEveryPlaceOfAFileBestFirst) {
+  put("medium/live/initrd");
+  put("fetched/live/initrd");
+  EXPECT_EQ(find_boot_files(roots_).at("live/initrd"),
+            (std::vector{roots_.medium / "live/initrd", roots_.fetched / "live/initrd"}));
+}
+
+// Lines as of a node booted with toram=filesystem.squashfs, which leaves the file at the top.
+TEST_F(BootFilesTest, FindsTheRunningImageWhereverItLies) {
+  put("medium/filesystem.squashfs");
+  const auto image = roots_.medium / "filesystem.squashfs";
+  EXPECT_FALSE(running_image(roots_));
+  write_to(roots_.proc / "mounts",
+           "sysfs /sys sysfs rw 0 0\n"
+           "/dev/loop7 /mnt squashfs ro 0 0\n"
+           "tmpfs /run/live/medium tmpfs ro 0 0\n"
+           "/dev/loop0 /run/live/rootfs/filesystem.squashfs squashfs ro,noatime 0 0\n"
+           "overlay / overlay rw 0 0\n");
+  EXPECT_FALSE(running_image(roots_)) << "no such loop device";
+  write_to(roots_.sys / "block/loop7/loop/backing_file", "/elsewhere\n");
+  write_to(roots_.sys / "block/loop0/loop/backing_file", image.native() + "\n");
+  EXPECT_EQ(running_image(roots_), image);
+  EXPECT_EQ(find_boot_files(roots_).at(kImage), std::vector{image});
+  // Where it usually lies it is not named twice.
+  put("medium/live/filesystem.squashfs");
+  write_to(roots_.sys / "block/loop0/loop/backing_file", (roots_.medium / kImage).native() + "\n");
+  EXPECT_EQ(find_boot_files(roots_).at(kImage), std::vector{roots_.medium / kImage});
+}
+
+TEST(BootedOverNetwork, IsWhatFetchSays) {
+  EXPECT_TRUE(booted_over_network("boot=live fetch=http://10.213.0.1/live/f.squashfs ip=dhcp"));
+  EXPECT_FALSE(booted_over_network("boot=live toram quiet"));
+  EXPECT_FALSE(booted_over_network("prefetch=http://x"));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 TEST(CommandLine, InheritsWhatTheNodeIsAndNotHowItBooted) {
   EXPECT_EQ(command_line("BOOT_IMAGE=/live/vmlinuz boot=live quiet ip=dhcp toram "
                          "fetch=http://10.0.0.9/live/filesystem.squashfs BOOTIF=01-52 "
-                         "initrd=initrd starling.flock=lab starling.number=4\n",
+                         "initrd=initrd hostname=west starling.flock=lab starling.number=4\n",
                          "10.213.0.1"),
             "boot=live quiet starling.flock=lab fetch=http://10.213.0.1/live/filesystem.squashfs");
 }
