@@ -80,6 +80,7 @@ json counters_json(const Snapshot& s) {
             {"deaths_declared", m.deaths_declared},
             {"deaths_heard", m.deaths_heard},
             {"deaths_ignored", m.deaths_ignored},
+            {"deaths_doubted", m.deaths_doubted},
             {"revivals", m.revivals},
             {"syncs_started", m.syncs_started},
             {"syncs_finished", m.syncs_finished},

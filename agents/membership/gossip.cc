@@ -65,7 +65,7 @@ void Member::Impl::add_news(wire::Datagram& out, size_t count, Slot target) {
         News{node.uid, options_.uid, node.since, node.incarnation, NewsKind::kSuspect, 0});
   }
   // After a great loss there is more news than board: let it have the room.
-  if (news_.size() > 4 * count) count = kNewsMost;
+  if (count > 0 && news_.size() > 4 * count) count = kNewsMost;
   news_.take(count, news_sends(alive_), now_, kNewsMaxAgeMs, picked_);
   for (const News& news : picked_) {
     const Slot slot = table_.find(news.uid);
@@ -190,11 +190,12 @@ void Member::Impl::beacon() {
   env_.multicast({buffer.data(), size});
 }
 
-void Member::Impl::ping(const Address& to, Slot target, uint32_t token, bool with_window) {
+void Member::Impl::ping(const Address& to, Slot target, uint32_t token, bool with_window,
+                        bool with_news) {
   static thread_local wire::Datagram out;
   begin(out);
   out.set_ping(token);
-  add_news(out, kNewsInPing, target);
+  add_news(out, with_news ? kNewsInPing : 0, target);
   if (with_window) add_window(out);
   ship(out, to);
 }

@@ -151,7 +151,8 @@ Time Member::Impl::next_deadline() const {
   };
   if (early_beacons_ > 0) sooner(next_beacon_);
   for (const Probe& probe : probes_) sooner(probe.next);
-  if (!trials_.empty()) sooner(trials_.front().deadline + paused_);
+  // While they wait, the end of a probe is the next chance.
+  if (!trials_.empty() && !trials_wait()) sooner(trials_.front().deadline + paused_);
   if (sync_.active) sooner(sync_.deadline);
   return time_of(next);
 }

@@ -45,10 +45,10 @@ class Environment {
 enum class State : uint8_t { kAlive = 1, kSuspect = 2, kDead = 3, kLeft = 4 };
 
 enum class EventKind : uint8_t {
-  kJoined,         // a node unknown until now
-  kReturned,       // a node held dead or left is back in the same session
+  kJoined,    // a node unknown until now
+  kReturned,  // a node held dead or left is back in the same session
   kSuspected,
-  kRefuted,        // a suspicion was lifted
+  kRefuted,  // a suspicion was lifted
   kDead,
   kLeft,           // said goodbye
   kReplaced,       // an older session of a machine gave way to a newer one
@@ -71,15 +71,15 @@ class Observer {
 // What a node says about itself. The first part changes all the time and is gossiped in every
 // period; the second is sent once (again when it changes).
 struct LocalFacts {
-  double load = 0;               // run queue length; kept to 1/100, at most 655
-  uint64_t memory_free = 0;      // bytes; kept to 1/1000 of the total
+  double load = 0;           // run queue length; kept to 1/100, at most 655
+  uint64_t memory_free = 0;  // bytes; kept to 1/1000 of the total
 
-  uint64_t memory_total = 0;     // bytes
+  uint64_t memory_total = 0;  // bytes
   uint32_t cpus = 0;
-  uint32_t speed = 0;            // relative to the economy's standard processor
-  std::string hostname;          // at most 64 bytes are kept
-  std::string version;           // of the daemon; at most 32 bytes
-  std::string image;             // image id; at most 64 bytes
+  uint32_t speed = 0;              // relative to the economy's standard processor
+  std::string hostname;            // at most 64 bytes are kept
+  std::string version;             // of the daemon; at most 32 bytes
+  std::string image;               // image id; at most 64 bytes
   std::vector<Address> addresses;  // all link-local addresses, at most 8; scope is ignored
 };
 
@@ -90,8 +90,8 @@ struct BoardEntry {
   State state = State::kAlive;
   bool self = false;
   Address address;
-  Time age{};         // since the node itself produced the figures below
-  Time in_state{};    // how long it has been in `state`, as seen here
+  Time age{};       // since the node itself produced the figures below
+  Time in_state{};  // how long it has been in `state`, as seen here
   uint32_t sequence = 0;
   double load = 0;
   uint64_t memory_free = 0;
@@ -106,12 +106,13 @@ struct Counters {
   uint64_t datagrams_in = 0, datagrams_out = 0;
   uint64_t bytes_in = 0, bytes_out = 0;  // plaintext
   uint64_t multicasts_out = 0;
-  uint64_t malformed = 0;        // did not parse, or too long
-  uint64_t own_echo = 0;         // our own datagrams come back
-  uint64_t table_full = 0;       // nodes refused for want of room
+  uint64_t malformed = 0;   // did not parse, or too long
+  uint64_t own_echo = 0;    // our own datagrams come back
+  uint64_t table_full = 0;  // nodes refused for want of room
   uint64_t probes = 0, probe_retries = 0, probe_indirect = 0, probe_failures = 0;
   uint64_t suspicions_raised = 0, suspicions_heard = 0, refutations = 0;
-  uint64_t deaths_declared = 0, deaths_heard = 0, deaths_ignored = 0, revivals = 0;
+  uint64_t deaths_declared = 0, deaths_heard = 0, deaths_ignored = 0, deaths_doubted = 0;
+  uint64_t revivals = 0;
   uint64_t syncs_started = 0, syncs_finished = 0, sync_pages_in = 0, sync_pages_out = 0;
   uint64_t rows_in = 0, rows_newer = 0;
   uint64_t late_ticks = 0;

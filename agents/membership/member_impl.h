@@ -45,6 +45,8 @@ class Member::Impl {
  private:
   static constexpr size_t kBuckets = 128;
   static constexpr size_t kMaxProbes = 64;
+  // Of these at most so many are last questions, which after a cut wait by the thousand.
+  static constexpr size_t kMaxVerify = kMaxProbes / 2;
   static constexpr size_t kRelays = 64;
 
   // The part of an address that few combinations of exist.
@@ -82,6 +84,7 @@ class Member::Impl {
     uint32_t token = 0;
     uint32_t cursor = 0;
     uint32_t changes = 0;
+    uint32_t pages = 0;
     uint32_t doubts = 0;  // rows about nodes we hold dead, undecided
     uint8_t retries = 0;
     Millis deadline = 0;
@@ -143,6 +146,8 @@ class Member::Impl {
   void run_probes();
   void resolve_probes(uint64_t uid);
   void run_trials();
+  // Whether trials that are over must wait for room among the probes.
+  bool trials_wait() const { return alive_ > kSmallFlock && probes_.size() >= kMaxVerify; }
   void probe_a_dead();
   void relay_question(const wire::Datagram& in, const Address& from);
   void relay_answer(uint32_t token);
@@ -156,7 +161,8 @@ class Member::Impl {
   void add_description(wire::Datagram& out, uint64_t uid, uint32_t handle);
   void ship(wire::Datagram& out, const Address& to);
   void beacon();
-  void ping(const Address& to, Slot target, uint32_t token, bool with_window);
+  void ping(const Address& to, Slot target, uint32_t token, bool with_window,
+            bool with_news = true);
   void farewell();
   void push_fresh(Slot slot);
   void want_descriptions();

@@ -66,13 +66,14 @@ void Member::Impl::start_probe(Slot slot, bool verify, bool with_window) {
     probes_.push_back(
         Probe{node.uid, slot, 1, verify, token, now_, now_ + static_cast<Millis>(retry)});
   }
-  ping(address_of(node), slot, token, with_window);
+  // The last questions before a verdict come by the hundred after a cut, mostly to the dead.
+  ping(address_of(node), slot, token, with_window, !verify);
 }
 
 void Member::Impl::step_probe(Probe& probe) {
   const Node& node = table_[probe.slot];
   ++counters_.probe_retries;
-  ping(address_of(node), probe.slot, probe.token, false);
+  ping(address_of(node), probe.slot, probe.token, false, !probe.verify);
   // Its other interfaces, on ours.
   if (node.description != 0 && probe.step >= 2) {
     size_t sent = 0;
@@ -120,7 +121,7 @@ void Member::Impl::run_probes() {
       ++i;
       continue;
     }
-    if (probe.step >= 3) {
+    if (probe.step >= (probe.verify ? kVerifyQuestions : probe_questions(alive_))) {
       const Probe failed = probe;
       probe = probes_.back();
       probes_.pop_back();
@@ -140,9 +141,10 @@ void Member::Impl::run_probes() {
     }
     step_probe(probe);
     ++probe.step;
-    const int32_t give_up = probe.verify ? kVerifyGiveUpMs : kProbeGiveUpMs;
-    probe.next =
-        probe.started + static_cast<Millis>(patience(probe.step == 2 ? kProbeSecondMs : give_up));
+    const int32_t after = probe.verify && probe.step >= kVerifyQuestions
+                              ? kVerifyGiveUpMs
+                              : kProbeStepMs * (probe.step - 1);
+    probe.next = probe.started + static_cast<Millis>(patience(after));
     ++i;
   }
 }
@@ -163,19 +165,13 @@ void Member::Impl::run_trials() {
   const auto order = [](const Trial& a, const Trial& b) {
     return later(since(a.deadline, b.deadline));
   };
-  while (!trials_.empty() && since(health_now(), trials_.front().deadline) >= 0) {
+  while (!trials_wait() && !trials_.empty() &&
+         since(health_now(), trials_.front().deadline) >= 0) {
     std::pop_heap(trials_.begin(), trials_.end(), order);
     const Trial trial = trials_.back();
     trials_.pop_back();
     Node& node = table_[trial.slot];
     if (node.uid == 0 || node.state != State::kSuspect || node.since != trial.raised) continue;
-    if (alive_ > kSmallFlock && probes_.size() >= kMaxProbes) {
-      // Too many to ask at once: the next later.
-      trials_.push_back(trial);
-      trials_.back().deadline = health_now() + kProbeGiveUpMs;
-      std::push_heap(trials_.begin(), trials_.end(), order);
-      continue;
-    }
     if (alive_ <= kSmallFlock) {
       ++counters_.deaths_declared;
       bury(trial.slot, State::kDead, now_, false);

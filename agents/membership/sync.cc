@@ -133,8 +133,9 @@ void Member::Impl::finish_sync(bool complete) {
   }
   if (sync_.doubts > 0) sync_backoff_ms_ = 0;  // answers come soon, and may get lost
   sync_backoff_ms_ = std::clamp(2 * sync_backoff_ms_, kBackoffLeastMs, kBackoffMostMs);
-  sync_next_ = now_ + static_cast<Millis>(sync_backoff_ms_) +
-               random_below(static_cast<uint32_t>(sync_backoff_ms_));
+  const int32_t rest =
+      std::max(sync_backoff_ms_, static_cast<int32_t>(sync_.pages) * kSyncRestPerPageMs);
+  sync_next_ = now_ + static_cast<Millis>(rest) + random_below(static_cast<uint32_t>(rest));
 }
 
 void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
@@ -228,6 +229,7 @@ void Member::Impl::take_page(const wire::Datagram& in, const Address& from, Slot
   // Pages overtake each other: those behind the last one of a finished sync are as welcome.
   if (in.sync_token() != sync_.token || in.uid() != sync_.peer) return;
   ++counters_.sync_pages_in;
+  ++sync_.pages;
   sync_.retries = 0;
   sync_.deadline = now_ + static_cast<Millis>(patience(kSyncTimeoutMs));
   const bool has_net = in.row_hi_size() > 0 && in.row_port_size() > 0;

@@ -15,7 +15,9 @@ namespace starling::membership {
 // Milliseconds on the Member's own clock; differences are taken modulo 2^32 (as signed numbers),
 // which orders anything less than 24 days apart.
 using Millis = uint32_t;
-inline int32_t since(Millis later, Millis earlier) { return static_cast<int32_t>(later - earlier); }
+inline int32_t since(Millis later, Millis earlier) {
+  return static_cast<int32_t>(later - earlier);
+}
 
 using Slot = uint16_t;
 inline constexpr Slot kNoSlot = 0xffff;

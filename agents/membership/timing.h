@@ -9,11 +9,13 @@
 
 namespace starling::membership {
 
-// A probe: ask; ask again and through three others; once more; give up.
-inline constexpr int32_t kProbeRetryMs = 100;   // upper bound; shorter when answers come quickly
-inline constexpr int32_t kProbeSecondMs = 200;
-inline constexpr int32_t kProbeGiveUpMs = 400;
-inline constexpr int32_t kVerifyGiveUpMs = 300;  // the last question before a verdict
+// A probe: ask; ask again and through three others; once more; give up. In a big flock once more
+// still: every false suspicion is news to all n, and n nodes raise them, so that what a node
+// spends on them grows with n unless they are rare.
+inline constexpr int32_t kProbeRetryMs = 100;    // upper bound; shorter when answers come quickly
+inline constexpr int32_t kProbeStepMs = 200;     // between the questions that follow
+inline constexpr int32_t kVerifyGiveUpMs = 300;  // the last questions before a verdict
+inline constexpr uint8_t kVerifyQuestions = 3;
 inline constexpr size_t kIndirect = 3;
 
 // Up to here every node probes every other in every period.
@@ -27,6 +29,10 @@ inline size_t probes_per_period(size_t alive) {
   return std::max<size_t>(1, 128 / alive);
 }
 
+inline uint8_t probe_questions(size_t alive) {
+  return alive <= kSmallFlock ? 3 : 4;
+}
+
 // How long a suspect has to answer.
 inline int32_t suspicion_ms(size_t alive) {
   if (alive <= kSmallFlock) return 1000;
@@ -34,6 +40,12 @@ inline int32_t suspicion_ms(size_t alive) {
 }
 // Those who only heard of a suspicion wait a little longer than who raised it.
 inline constexpr int32_t kHearsayGraceMs = 400;
+
+// With more suspects than this at once a wire was cut, and who declares them dead may merely be
+// deaf to them: then nobody is buried on hearsay.
+inline size_t many_trials(size_t alive) {
+  return std::max<size_t>(8, alive / 16);
+}
 
 // Trials stand still for a while when the dead return, but not more often than this.
 inline constexpr uint32_t kAmnestyMs = 4000;
@@ -61,8 +73,11 @@ inline double dead_probe_rate(size_t alive, size_t dead) {
 
 inline constexpr int32_t kSyncPatienceMs = 1000;  // digests must differ this long
 inline constexpr int32_t kSyncTimeoutMs = 150;
-inline constexpr size_t kSyncBurst = 8;           // pages per request
+inline constexpr size_t kSyncBurst = 8;  // pages per request
 inline constexpr uint32_t kSyncPagesPerSecond = 1600;
+// After a sync that changed nothing the next waits this long for every page it took: the views of
+// a big flock that is falling apart differ all the time, and a whole view is 250 pages at 10,000.
+inline constexpr int32_t kSyncRestPerPageMs = 20;
 
 inline constexpr int32_t kListenMs = 1000;  // before a number is claimed
 inline constexpr int32_t kYoungMs = 5000;   // how long a node asks who it was

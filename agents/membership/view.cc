@@ -391,6 +391,11 @@ void Member::Impl::hear(const News& news, const Row& row, const Address& via) {
     if (node.state != State::kAlive) return;
     ++counters_.suspicions_heard;
     accuse(slot, news.raised, false);
+  } else if (alive_ > kSmallFlock && trials_.size() > many_trials(alive_)) {
+    // Neither followed nor passed on: a trial of our own, which ends with questions of our own.
+    ++counters_.deaths_doubted;
+    if (node.state == State::kAlive) accuse(slot, news.raised, false);
+    return;
   } else {
     ++counters_.deaths_heard;
     bury(slot, State::kDead, news.raised, false);

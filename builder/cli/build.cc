@@ -14,6 +14,7 @@
 #include "builder/core/interrupt.h"
 #include "builder/core/mounts.h"
 #include "builder/core/publish.h"
+#include "builder/stages/mirror_refresh.h"
 #include "builder/stages/private_apt.h"
 #include "builder/stages/stages.h"
 
@@ -93,11 +94,14 @@ int verb_build(const Args& args) {
   const auto stages = all_stages();
   int ran = 0;
   try {
-    if (a.has("refresh")) PrivateApt::of(config).update(true);
-    Engine engine(config, stages, cache, *status, now);
-    ran = engine.build();
+    PrivateApt apt = PrivateApt::of(config);
+    if (a.has("refresh")) apt.update(true);
     std::vector<fs::path> trees;
-    for (const auto& [stage, tree] : engine.published()) trees.push_back(tree);
+    build_on_current_mirror(apt, *status, [&] {
+      Engine engine(config, stages, cache, *status, now);
+      ran += engine.build();
+      for (const auto& [stage, tree] : engine.published()) trees.push_back(tree);
+    });
     StatCache stat_cache(cache.root() / "stat-cache");
     ran += publish(trees, config.out_dir, stat_cache, *status) > 0 && ran == 0;
   } catch (...) {

@@ -18,7 +18,11 @@ struct Symptom {
   const char* words;  // in the last lines of the tool's output
   const char* cause;
   const char* hint;
+  bool mirror_moved = false;
 };
+
+constexpr const char* kMoved = "the Debian mirror no longer has what was recorded of it";
+constexpr const char* kTakeNew = "run again with --refresh to take its new state";
 
 // The first match counts: the more certain come first.
 constexpr Symptom kSymptoms[] = {
@@ -43,6 +47,11 @@ constexpr Symptom kSymptoms[] = {
      "the mirror does not have this suite, or is not a Debian mirror",
      "check the `mirror' and `suite' options"},
     {"Invalid Release file", "the mirror is not a Debian mirror", "check the `mirror' option"},
+    {"  404  ", kMoved, kTakeNew, true},  // apt, from HTTP, whatever words the server has for it
+    {"File not found - ", kMoved, kTakeNew, true},         // apt, from a file: mirror
+    {"File has unexpected size", kMoved, kTakeNew, true},  // apt, while the mirror is renewed
+    {"Hash Sum mismatch", kMoved, kTakeNew, true},
+    {"Couldn't download packages", kMoved, kTakeNew, true},  // debootstrap
     {"NO_PUBKEY", "the mirror's signature is by a key this machine does not know",
      "install the package debian-archive-keyring, or check the `mirror' option"},
     {"unmet dependencies", "the packages in the configuration do not fit together", ""},
@@ -64,6 +73,7 @@ void explain(Error& e, const fs::path& cache_root) {
     better.log = e.log;
     better.next_step = e.next_step.empty() ? hint : e.next_step;
     better.exit_code = e.exit_code;
+    better.mirror_moved = e.mirror_moved;
     e = better;
   };
   if (text.find("No space left on device") != std::string::npos || nearly_full(cache_root)) {
@@ -73,7 +83,10 @@ void explain(Error& e, const fs::path& cache_root) {
             " (`clusterbuild clean' removes old results), then run again: it resumes");
   }
   for (const auto& s : kSymptoms)
-    if (text.find(s.words) != std::string::npos) return replace_cause(s.cause, s.hint);
+    if (text.find(s.words) != std::string::npos) {
+      e.mirror_moved |= s.mirror_moved;
+      return replace_cause(s.cause, s.hint);
+    }
 }
 
 }  // namespace

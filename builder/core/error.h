@@ -33,6 +33,10 @@ struct Error : std::runtime_error {
     next_step = std::move(h);
     return *this;
   }
+  Error& because_mirror_moved() {
+    mirror_moved = true;
+    return *this;
+  }
   Error& exit_with(int code) {
     exit_code = code;
     return *this;
@@ -43,6 +47,7 @@ struct Error : std::runtime_error {
   std::string command;         // a shell line that replays the failed command
   std::filesystem::path log;   // where the whole output is
   std::string next_step;       // what to try
+  bool mirror_moved = false;   // the recorded state of the Debian mirror is no longer to be had
   int exit_code = 1;
 };
 

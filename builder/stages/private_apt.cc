@@ -48,9 +48,9 @@ bool rolling(const std::string& suite) {
 }
 
 bool debian_release_name(std::string_view release) {
-  static constexpr std::string_view kNames[] = {
-      "stretch", "buster", "bullseye", "bookworm",  "trixie",  "forky",    "duke",
-      "sid",     "stable", "testing",  "oldstable", "unstable"};
+  static constexpr std::string_view kNames[] = {"stretch", "buster",  "bullseye",  "bookworm",
+                                                "trixie",  "forky",   "duke",      "sid",
+                                                "stable",  "testing", "oldstable", "unstable"};
   return std::any_of(std::begin(kNames), std::end(kNames), [&](std::string_view name) {
     return release.starts_with(name) &&
            (release.size() == name.size() || release[name.size()] == '-' ||
@@ -59,16 +59,16 @@ bool debian_release_name(std::string_view release) {
 }
 
 DebianMirror machines_mirror() {
-  const std::string targets =
-      Command({"apt-get", "indextargets", "--format", "$(ORIGIN)|$(RELEASE)|$(REPO_URI)",
-               "Created-By: Packages"})
-          .env("LC_ALL", "C")
-          .capture();
+  const std::string targets = Command({"apt-get", "indextargets", "--format",
+                                       "$(ORIGIN)|$(RELEASE)|$(REPO_URI)", "Created-By: Packages"})
+                                  .env("LC_ALL", "C")
+                                  .capture();
   return pick_debian_mirror(targets);
 }
 
-std::string sources_text(const std::string& suite, const DebianMirror& mirror, bool own_mirror) {
-  const std::string options = std::string("[signed-by=") + kKeyring + "] ";
+std::string sources_text(const std::string& suite, const DebianMirror& mirror, bool own_mirror,
+                         const fs::path& keyring) {
+  const std::string options = "[signed-by=" + keyring.string() + "] ";
   std::string text = "deb " + options + mirror.main + " " + suite + " main\n";
   // A mirror somebody chose may be a snapshot or a partial one: only what was asked for.
   if (own_mirror || rolling(suite)) return text;
@@ -89,10 +89,10 @@ std::time_t release_date(const fs::path& inrelease) {
   return 0;
 }
 
-std::vector<fs::path> inreleases(const fs::path& dir) {
+std::vector<fs::path> inreleases(const fs::path& lists) {
   std::vector<fs::path> files;
   std::error_code ec;
-  for (const auto& e : fs::directory_iterator(dir / "state/lists", ec))
+  for (const auto& e : fs::directory_iterator(lists, ec))
     if (e.path().filename().string().ends_with("Release")) files.push_back(e.path());
   std::sort(files.begin(), files.end());
   return files;
@@ -126,8 +126,11 @@ DebianMirror pick_debian_mirror(std::string_view indextargets) {
   return found;
 }
 
-PrivateApt::PrivateApt(std::string suite, std::string mirror, fs::path state_dir)
-    : suite_(std::move(suite)), mirror_(std::move(mirror)), dir_(std::move(state_dir)) {}
+PrivateApt::PrivateApt(std::string suite, std::string mirror, fs::path state_dir, fs::path keyring)
+    : suite_(std::move(suite)),
+      mirror_(std::move(mirror)),
+      dir_(std::move(state_dir)),
+      keyring_(keyring.empty() ? fs::path(kKeyring) : std::move(keyring)) {}
 
 PrivateApt PrivateApt::of(const Config& config) {
   return {config.suite, config.mirror, config.cache_dir / "persistent" / ("apt-" + config.suite)};
@@ -192,9 +195,9 @@ Command PrivateApt::apt(std::vector<std::string> argv) const {
 void PrivateApt::update(bool refresh) {
   const std::lock_guard lock(apt_mutex());
   if (ready() && !refresh) return;
-  if (!fs::exists(kKeyring))
+  if (!fs::exists(keyring_))
     throw Error("Debian's archive keys are not on this machine")
-        .at_file(kKeyring)
+        .at_file(keyring_)
         .hint("install the package debian-archive-keyring");
 
   DebianMirror found{mirror_, {}};
@@ -207,7 +210,7 @@ void PrivateApt::update(bool refresh) {
     fs::create_directories(dir_ / sub);
   std::ofstream(dir_ / "status", std::ios::app).flush();
   write_conf();
-  const std::string sources = sources_text(suite_, found, !mirror_.empty());
+  const std::string sources = sources_text(suite_, found, !mirror_.empty(), keyring_);
   // Other sources leave other lists: until the mirror has answered, nothing is recorded. With the
   // same sources apt itself keeps the former lists when it fails.
   if (read_text(sources_list()) != sources) fs::remove(dir_ / "ready");
@@ -221,7 +224,8 @@ void PrivateApt::update(bool refresh) {
   }
 
   std::time_t newest = 0;
-  for (const auto& file : inreleases(dir_)) newest = std::max(newest, release_date(file));
+  for (const auto& file : inreleases(dir_ / "state/lists"))
+    newest = std::max(newest, release_date(file));
   fs::remove_all(dir_ / "answers");
   fs::create_directories(dir_ / "answers");
   write_text(dir_ / "release-date", std::to_string(newest) + "\n");
@@ -231,8 +235,32 @@ void PrivateApt::update(bool refresh) {
 std::string PrivateApt::state() const {
   require_ready();
   std::string all = read_text(sources_list());
-  for (const auto& file : inreleases(dir_)) all += sha256_hex(read_text(file)) + "\n";
+  for (const auto& file : inreleases(dir_ / "state/lists"))
+    all += sha256_hex(read_text(file)) + "\n";
   return sha256_hex(all);
+}
+
+bool PrivateApt::mirror_moved() const {
+  require_ready();
+  const std::lock_guard lock(apt_mutex());
+  // Beside the recorded lists, so that these stay; apt asks only for what is newer than its copy.
+  const fs::path probe = dir_ / "probe";
+  fs::remove_all(probe);
+  fs::create_directories(probe / "partial");
+  const auto recorded = inreleases(dir_ / "state/lists");
+  for (const auto& file : recorded) {
+    fs::copy_file(file, probe / file.filename());
+    fs::last_write_time(probe / file.filename(), fs::last_write_time(file));
+  }
+  Command update = apt({"apt-get", "-q", "-o", "Dir::State::Lists=" + probe.string(), "-o",
+                        "Acquire::IndexTargets::deb::Packages::DefaultEnabled=false",
+                        "--error-on=any", "update"});
+  bool moved = false;
+  if (update.status() == 0)
+    for (const auto& file : recorded)
+      moved |= read_text(file) != read_text(probe / file.filename());
+  fs::remove_all(probe);
+  return moved;
 }
 
 fs::path PrivateApt::answer(const std::string& question) const {
@@ -256,8 +284,7 @@ std::string PrivateApt::version(const std::string& package) const {
   }
   known = field_of(record, "Version");
   if (known.empty())
-    throw Error("Debian " + suite_ + " has no package `" + package + "'")
-        .replay(show.shell_line());
+    throw Error("Debian " + suite_ + " has no package `" + package + "'").replay(show.shell_line());
   write_text(answer("depends-" + package), field_of(record, "Depends") + "\n");
   write_text(answer("version-" + package), known);
   return known;

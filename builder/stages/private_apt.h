@@ -34,7 +34,9 @@ class PrivateApt {
  public:
   // `mirror` empty: that of the machine's own apt configuration, looked up when first needed.
   // `state_dir` is made when absent. A suite of its own needs a directory of its own.
-  PrivateApt(std::string suite, std::string mirror, std::filesystem::path state_dir);
+  // `keyring`: whose signatures count; empty: Debian's archive keys.
+  PrivateApt(std::string suite, std::string mirror, std::filesystem::path state_dir,
+             std::filesystem::path keyring = {});
   // The one all stages of a build share: cache_dir/persistent/apt-SUITE.
   static PrivateApt of(const Config& config);
 
@@ -46,6 +48,10 @@ class PrivateApt {
   // Hex SHA-256 of the recorded state (sources and signed release files). Throws Error unless
   // ready(). No network, no process.
   std::string state() const;
+
+  // Asks the mirror whether it still is in the recorded state: a request per release file. False
+  // also when it does not answer; whoever needs it then will say so.
+  bool mirror_moved() const;
 
   // The version of `package` that would be downloaded, remembered until the next refresh.
   // Throws Error when the suite has no such package, or unless ready().
@@ -70,6 +76,7 @@ class PrivateApt {
   std::string suite_;
   std::string mirror_;
   std::filesystem::path dir_;
+  std::filesystem::path keyring_;
 };
 
 }  // namespace starling::builder

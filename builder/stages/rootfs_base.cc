@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path base_list(const Config& config) { return config.source_dir / "iso/base.packages"; }
+fs::path base_list(const Config& config) {
+  return config.source_dir / "iso/base.packages";
+}
 
 // apt's own answer to a name that Debian does not have comes after a minute of bootstrapping.
 void check_names(StageContext& ctx, const std::vector<std::string>& packages) {
@@ -32,7 +34,8 @@ void check_names(StageContext& ctx, const std::vector<std::string>& packages) {
   for (std::string name; names >> name;) known.insert(name);
   for (const auto& p : packages) {
     if (known.contains(p)) continue;
-    const auto base = parse_package_list(read_file(base_list(ctx.config())), base_list(ctx.config()));
+    const auto base =
+        parse_package_list(read_file(base_list(ctx.config())), base_list(ctx.config()));
     Error e("Debian " + ctx.config().suite + " has no package `" + p + "'");
     e.hint("see `packages` in the configuration or the profile; apt-cache search finds names");
     if (std::ranges::find(base, p) != base.end()) e.at_file(base_list(ctx.config()));
@@ -52,8 +55,22 @@ void check_mirror_state(const fs::path& root, const PrivateApt& apt) {
     if (read_file(e.path()) != read_file(ours))
       throw Error("the Debian mirror has changed since its state was recorded")
           .at_file(ours)
+          .because_mirror_moved()
           .hint("run again with --refresh to take the new state");
   }
+}
+
+// The same, before minutes are spent on it.
+void ask_mirror(StageContext& ctx) {
+  ctx.progress("asking the mirror");
+  const PrivateApt apt = PrivateApt::of(ctx.config());
+  if (apt.mirror_moved())
+    throw Error(
+        "the Debian mirror has changed since its state was recorded, and packages are "
+        "needed from it")
+        .at_file(apt.sources_list())
+        .because_mirror_moved()
+        .hint("run again with --refresh to take the new state");
 }
 
 }  // namespace
@@ -67,7 +84,9 @@ std::vector<std::string> wanted_packages(const Config& config) {
       {parse_package_list(read_file(base_list(config)), base_list(config)), config.packages});
 }
 
-void BootstrapStage::prepare(const Config& config) const { PrivateApt::of(config).update(); }
+void BootstrapStage::prepare(const Config& config) const {
+  PrivateApt::of(config).update();
+}
 
 void BootstrapStage::read(const Config& config, Fingerprint& fp) const {
   fp.add("recipe", "1");
@@ -79,6 +98,7 @@ void BootstrapStage::read(const Config& config, Fingerprint& fp) const {
 }
 
 void BootstrapStage::run(StageContext& ctx) const {
+  ask_mirror(ctx);
   check_names(ctx, wanted_packages(ctx.config()));
   LiveBuild live_build(ctx);
   live_build.configure();
@@ -97,6 +117,7 @@ void RootfsBaseStage::read(const Config& config, Fingerprint& fp) const {
 }
 
 void RootfsBaseStage::run(StageContext& ctx) const {
+  ask_mirror(ctx);
   check_names(ctx, wanted_packages(ctx.config()));
   LiveBuild live_build(ctx);
   live_build.configure();

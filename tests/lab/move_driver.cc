@@ -8,7 +8,6 @@
 #include <openssl/rand.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -171,8 +170,6 @@ void MoveDriver::start(const std::vector<std::string>& command, int in, int out)
   command_ = ::fork();
   if (command_ < 0) fail_errno("fork");
   if (command_ == 0) {
-    // It must not outlive a test that is killed.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (in != 0) ::dup2(in, 0);
     if (out != 1) ::dup2(out, 1);
     ::execvp(argv[0], argv.data());

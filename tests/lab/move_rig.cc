@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // move_rig: runs a command and moves it between home and two guests at random moments, with the
 // real helpers on loopback. For tests and for trying things out; see --help.
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -44,11 +47,14 @@ class Rig {
 
   int run() {
     driver_.start(options_.command);
-    const int status = loop();
+    // What the terminal sends is for the command; this program goes on with it.
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGQUIT, SIG_IGN);
+    const int fault = loop();
     driver_.kill();
     report_["leftover_helpers"] = driver_.finish();
     if (!options_.json.empty()) std::ofstream(options_.json) << report_.dump(2) << '\n';
-    return status;
+    return fault != 0 ? fault : end_like_command();
   }
 
  private:
@@ -77,8 +83,18 @@ class Rig {
       driver_.pump(std::clamp(left, milliseconds(0), milliseconds(1000)));
       if (was_waiting && !driver_.waiting()) next = Clock::now() + pause();
     }
+    return 0;
+  }
+
+  int end_like_command() {
     const int status = *driver_.ended();
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (WIFEXITED(status)) return WEXITSTATUS(status);
+    // No core of ours beside the command's.
+    const rlimit none{};
+    ::setrlimit(RLIMIT_CORE, &none);
+    std::signal(WTERMSIG(status), SIG_DFL);
+    ::kill(::getpid(), WTERMSIG(status));
+    return 128 + WTERMSIG(status);
   }
 
   milliseconds pause() {
@@ -97,7 +113,7 @@ class Rig {
 
   void take_report(const nlohmann::json& r) {
     if (r.contains("reply")) {
-      report_["calls"] = r.value("calls", 0);
+      report_["forwarded"] = r.value("calls", 0);
       if (r.value("ok", false)) {
         report_["moves"] = ++moves_;
         if (wanted_ != 1) freezes_.push_back(r.value("freeze_us", 0));
@@ -109,14 +125,18 @@ class Rig {
     } else if (r.value("event", "") == "where" && r.value("node", -1) == 0) {
       if (const std::string why = r.value("why", ""); !why.empty()) count("came_home", why);
     } else if (r.value("event", "") == "end") {
-      report_["calls"] = r.value("calls", 0);
+      report_["forwarded"] = r.value("calls", 0);
       if (r.value("lost", false)) report_["lost"] = r.value("why", "?");
     }
   }
 
   void count(const char* what, const std::string& why) {
-    auto& entry = report_[what][why];
-    entry = entry.is_number() ? entry.get<int>() + 1 : 1;
+    for (auto& entry : report_[what]) {
+      if (entry["reason"] != why) continue;
+      entry["count"] = entry["count"].get<int>() + 1;
+      return;
+    }
+    report_[what].push_back({{"reason", why}, {"count", 1}});
   }
 
   Options options_;
@@ -125,7 +145,10 @@ class Rig {
   int wanted_ = 1;
   int moves_ = 0;
   std::vector<int> freezes_;
-  nlohmann::json report_{{"moves", 0}, {"calls", 0}};
+  nlohmann::json report_{{"moves", 0},
+                         {"forwarded", 0},
+                         {"refused", nlohmann::json::array()},
+                         {"came_home", nlohmann::json::array()}};
 };
 
 int run(int argc, char** argv) {

@@ -22,7 +22,9 @@ struct Program {
 };
 
 // How a test names it.
-inline std::ostream& operator<<(std::ostream& out, const Program& p) { return out << p.name; }
+inline std::ostream& operator<<(std::ostream& out, const Program& p) {
+  return out << p.name;
+}
 
 // The feature programs, from the catalogue their build wrote. Throws std::runtime_error naming the
 // file when it is missing or malformed.

@@ -42,6 +42,23 @@ TEST(DiagnoseTest, CommonCausesAreSaidFirstAndTheToolsWordsKept) {
   }
 }
 
+TEST(DiagnoseTest, AMirrorThatMovedOnIsToldFromOneThatNeverHadTheSuite) {
+  for (const char* words :
+       {"E: Failed to fetch http://m.example/debian/pool/b/bash/bash_5.2-1_amd64.deb  404  Not "
+        "Found [IP: 192.0.2.1 80]",
+        "E: Failed to fetch file:/m/pool/x.deb  File not found - /m/pool/x.deb (2: No such file)",
+        "E: Couldn't download packages: base-files"}) {
+    const Error e = diagnose(Error(std::string("lb failed with exit status 100\n  | ") + words));
+    EXPECT_TRUE(e.mirror_moved) << words;
+    EXPECT_THAT(e.what(), StartsWith("the Debian mirror no longer has"));
+    EXPECT_THAT(e.next_step, HasSubstr("--refresh"));
+  }
+  EXPECT_FALSE(diagnose(Error("E: The repository 'http://m.example x Release' does not have a "
+                              "Release file.\n404  Not Found"))
+                   .mirror_moved);
+  EXPECT_FALSE(diagnose(Error("cc1: error")).mirror_moved);
+}
+
 TEST(DiagnoseTest, OtherErrorsKeepTheirWordsAndHint) {
   const Error e = diagnose(Error("the patch does not apply").hint("refresh it").in_stage("kernel"));
   EXPECT_STREQ(e.what(), "the patch does not apply");

@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling {
 namespace {

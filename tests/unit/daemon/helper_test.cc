@@ -10,7 +10,7 @@
 #include "agents/common/small_file.h"
 #include "agents/daemon/helper_spawn.h"
 #include "agents/daemon/stay_reason.h"
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling::daemon {
 namespace {

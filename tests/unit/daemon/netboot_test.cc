@@ -10,7 +10,7 @@
 #include "agents/common/control_server.h"
 #include "agents/common/status_lock.h"
 #include "agents/daemon/netboot_view.h"
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace starling {
 namespace {

@@ -93,6 +93,15 @@ class MemberTest : public testing::Test {
     }
     bench.clock = end;
   }
+  // Nodes 100, 101, ... known from a third party.
+  void preload(uint64_t count) {
+    for (uint64_t uid = 100; uid < 100 + count; ++uid) {
+      BoardEntry entry;
+      entry.uid = uid;
+      entry.address = address(uid);
+      member->preload(entry, 10ms);
+    }
+  }
   State state(uint64_t uid) { return member->find(uid).value().state; }
 
   Options options;
@@ -227,6 +236,49 @@ TEST_F(MemberTest, NewsOfADeathCountsOnlyFromAKnownAccuserAndAfterTheLastSignOfL
   tell(fresh, NewsKind::kDead, 5, 6, 0);
   deliver(fresh, 6);
   EXPECT_EQ(state(5), State::kDead);
+}
+
+TEST_F(MemberTest, InABigFlockFourQuestionsGoUnansweredBeforeASuspicion) {
+  preload(30);
+  const Time begin = bench.clock;
+  while (bench.events.empty() || bench.events.back().kind != EventKind::kSuspected) {
+    ASSERT_LT(bench.clock, begin + 5s);
+    run(1ms);
+  }
+  EXPECT_GT(bench.clock - begin, 600ms);
+  const uint64_t suspect = bench.events.back().uid;
+  size_t asked = 0;
+  for (const Sent& s : bench.sent) asked += s.to == address(suspect) && s.datagram.ping() != 0;
+  EXPECT_GE(asked, 4U);
+}
+
+TEST_F(MemberTest, InABigFlockAVerdictIsFollowedUnlessManyAreOnTrial) {
+  preload(60);
+  hello(5);
+  run(30ms);
+  auto one = from(5);
+  tell(one, NewsKind::kDead, 120, 5, 0);
+  deliver(one, 5);
+  EXPECT_EQ(state(120), State::kDead) << "one death is news";
+
+  auto cut = from(5);
+  for (uint64_t uid = 100; uid < 110; ++uid) tell(cut, NewsKind::kSuspect, uid, 5, 0);
+  deliver(cut, 5);
+  auto verdicts = from(5);
+  tell(verdicts, NewsKind::kDead, 100, 5, 0);
+  tell(verdicts, NewsKind::kDead, 130, 5, 0);
+  deliver(verdicts, 5);
+  EXPECT_EQ(state(100), State::kSuspect) << "on trial here already";
+  EXPECT_EQ(state(130), State::kSuspect) << "put on trial";
+  EXPECT_EQ(member->counters().deaths_doubted, 2U);
+  // Those who answer live on, the silent one is found dead by ourselves.
+  const Time begin = bench.clock;
+  while (state(100) != State::kDead && bench.clock < begin + 10s) {
+    run(50ms);
+    hello(130);
+  }
+  EXPECT_EQ(state(100), State::kDead);
+  EXPECT_EQ(state(130), State::kAlive);
 }
 
 TEST_F(MemberTest, AGoodbyeIsFinalForThisSessionAndNotADeath) {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "agents/netboot/sha256.h"
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 #include "tests/unit/netboot/file_servers.h"
 
 namespace starling::netboot {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/common/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 #include "tests/unit/netboot/file_servers.h"
 
 namespace starling::netboot {
