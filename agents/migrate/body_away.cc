@@ -477,11 +477,13 @@ void BodyAway::wait_all_stopped() {
   const auto end = Clock::now() + kStopPatience;
   while (!all_stopped()) {
     if (Clock::now() > end) throw std::runtime_error("the body could not be stopped");
-    const Ready ready = wait_for_something();
+    // At the first time a stop may be there whose announcement was taken before.
+    hear_body();
+    if (all_stopped()) break;
+    wait_for_something();
     hear_alarm();
     while (const auto frame = control_.try_receive()) hear_home(*frame);
-    if (ready.calls) hear_calls();
-    if (ready.children) hear_body();
+    hear_calls();
   }
 }
 

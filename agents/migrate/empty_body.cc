@@ -20,7 +20,6 @@
 
 #include "agents/common/fail.h"
 #include "agents/migrate/body_stub.h"
-#include "agents/migrate/host.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -155,10 +154,11 @@ void return_to_own_namespaces() {
 
 }  // namespace
 
-EmptyBody::EmptyBody(const pb::Hello& hello) : inner_(static_cast<pid_t>(hello.pid())) {
+EmptyBody::EmptyBody(const pb::Hello& hello, const ClockOffsets& clocks)
+    : inner_(static_cast<pid_t>(hello.pid())) {
   if (inner_ <= 1) throw StaysHome("pid " + std::to_string(inner_) + " cannot be had by a body");
   try {
-    make_namespaces(hello);
+    make_namespaces(clocks);
     start_init();
     start_stub();
     return_to_own_namespaces();
@@ -179,14 +179,10 @@ EmptyBody::~EmptyBody() {
   end_init();
 }
 
-void EmptyBody::make_namespaces(const pb::Hello& hello) {
+void EmptyBody::make_namespaces(const ClockOffsets& clocks) {
   if (::unshare(CLONE_NEWPID | CLONE_NEWTIME) != 0) fail_errno("new pid and time namespaces");
-  // The way of the message is lost, a fraction of a millisecond: less than the way of the state
-  // will take, so the body's clock is never behind what the process has seen at home.
-  monotonic_offset_ = hello.monotonic() - clock_ns(CLOCK_MONOTONIC);
-  const std::int64_t boottime = hello.boottime() - clock_ns(CLOCK_BOOTTIME);
-  write_all_of("/proc/self/timens_offsets",
-               offset_line("monotonic", monotonic_offset_) + offset_line("boottime", boottime));
+  write_all_of("/proc/self/timens_offsets", offset_line("monotonic", clocks.monotonic) +
+                                                offset_line("boottime", clocks.boottime));
 }
 
 void EmptyBody::start_init() {

@@ -13,6 +13,13 @@
 
 namespace starling::migrate {
 
+// What is added to this machine's clocks to get home's, ns. Rather too much than too little: a
+// clock must not go backwards when its process comes here.
+struct ClockOffsets {
+  std::int64_t monotonic = 0;
+  std::int64_t boottime = 0;
+};
+
 // A process that is ready to become a body: everything that takes long and does not depend on the
 // state, done before the process at home stops. It has
 //   - the home pid, in a pid namespace with nothing but an init beside it,
@@ -26,7 +33,7 @@ namespace starling::migrate {
 class EmptyBody {
  public:
   // Throws StaysHome with a sentence when this node cannot offer such a process.
-  explicit EmptyBody(const pb::Hello& hello);
+  EmptyBody(const pb::Hello& hello, const ClockOffsets& clocks);
   ~EmptyBody();
   EmptyBody(const EmptyBody&) = delete;
   EmptyBody& operator=(const EmptyBody&) = delete;
@@ -40,14 +47,12 @@ class EmptyBody {
   UniqueFd take_userfaultfd() { return std::move(userfaultfd_); }
   // A copy of a descriptor of the body.
   UniqueFd fetch(int descriptor) const;
-  // The clock of the body minus this process's, ns.
-  std::int64_t monotonic_offset() const { return monotonic_offset_; }
 
   // Kills the body with all its threads and reaps them. Idempotent; does not throw.
   void kill();
 
  private:
-  void make_namespaces(const pb::Hello& hello);
+  static void make_namespaces(const ClockOffsets& clocks);
   void start_init();
   void start_stub();
   void prepare(RemoteAddr scratch);
@@ -56,7 +61,6 @@ class EmptyBody {
   pid_t inner_;
   pid_t pid_ = 0;
   pid_t init_ = 0;
-  std::int64_t monotonic_offset_ = 0;
   UniqueFd lifeline_;  // init ends when it is closed
   UniqueFd pidfd_;
   UniqueFd userfaultfd_;

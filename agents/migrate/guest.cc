@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstring>
+#include <limits>
 
 #include "agents/common/clock.h"
 #include "agents/common/fail.h"
@@ -21,6 +23,7 @@ constexpr int kPatienceMs = 10'000;  // for a message of home that needs no one 
 constexpr int kStatePatienceMs =
     60'000;  // home stops its process first, which may be long in a call
 constexpr std::chrono::seconds kDoorPatience(15);
+constexpr int kClockRounds = 3;
 constexpr int kLingerMs = 5'000;
 // As large as the largest forwarded call: sending one never waits for home, which may at the same
 // time wait to send a result here.
@@ -120,10 +123,31 @@ bool Guest::run() {
   return stay();
 }
 
+// What home tells was read after `asked`: so the offset is too large, by no more than the round
+// trip. When the process goes home, the way takes longer than that.
+ClockOffsets Guest::compare_clocks() {
+  ClockOffsets offsets;
+  std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
+  for (int i = 0; i < kClockRounds; ++i) {
+    const std::int64_t asked = monotonic_ns();
+    const std::int64_t boottime = boottime_ns();
+    control_.send(kClock, {});
+    const Frame frame = await(kClock, kPatienceMs);
+    const std::int64_t round_trip = monotonic_ns() - asked;
+    std::int64_t told[2];
+    if (frame.body.size() != sizeof told) throw ProtocolError("home sent a short message");
+    std::memcpy(told, frame.body.data(), sizeof told);
+    if (round_trip >= shortest) continue;
+    shortest = round_trip;
+    offsets = {told[0] - asked, told[1] - boottime};
+  }
+  return offsets;
+}
+
 void Guest::prepare() {
   check(hello_);
   door_.emplace(options_.address, options_.interface);
-  body_.emplace(hello_);
+  body_.emplace(hello_, compare_clocks());
 }
 
 void Guest::welcome() {

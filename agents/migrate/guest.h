@@ -38,6 +38,8 @@ class Guest {
   Frame await(std::uint8_t type, int patience_ms);
   // Throw StaysHome.
   void check(const pb::Hello& hello) const;
+  // How home's clocks differ from this machine's.
+  ClockOffsets compare_clocks();
   void prepare();
   void welcome();
   void build();

@@ -21,6 +21,7 @@ namespace starling::migrate {
 namespace {
 
 constexpr int kPatienceMs = 10'000;  // for an answer of the guest that needs no one else
+constexpr int kMaxClocks = 16;        // the guest may ask for
 constexpr std::int64_t kReturnPatienceNs = 30'000'000'000;
 
 template <typename Message>
@@ -81,7 +82,12 @@ Frame Journey::await_frame(int patience_ms) {
 void Journey::open_connections(const NodeAddress& guest, const pb::Hello& hello) {
   channel_ = std::make_unique<FrameChannel>(connector_.connect(guest, guest.port));
   channel_->send(kHello, serialise(hello));
-  const Frame answer = await_frame(kPatienceMs);
+  Frame answer = await_frame(kPatienceMs);
+  for (int asked = 0; answer.type == kClock && asked < kMaxClocks; ++asked) {
+    const std::int64_t clocks[] = {clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_BOOTTIME)};
+    channel_->send(kClock, {reinterpret_cast<const std::uint8_t*>(clocks), sizeof clocks});
+    answer = await_frame(kPatienceMs);
+  }
   if (answer.type != kWelcome) throw ProtocolError("the guest did not say welcome");
   const auto welcome = parse<pb::Welcome>(answer);
   if (!welcome.ok()) throw StaysHome(welcome.error());

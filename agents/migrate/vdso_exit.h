@@ -5,7 +5,7 @@
 
 namespace starling::migrate {
 
-// Lets every stopped thread that is inside a function of the vdso run to its end, by single steps.
+// Lets every stopped thread that is inside a function of the vdso run to its end.
 // Such a function keeps pointers into the kernel's time data, which differ between home and the
 // time namespace a body lives in: a thread moved in the midst of it would read another clock's, or
 // a page that does not exist there (SIGBUS). Signals wait meanwhile.

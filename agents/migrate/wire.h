@@ -28,6 +28,7 @@ enum FrameType : std::uint8_t {
   kHomeDone = 16,    // home: the process runs at home; the guest may forget the body
   kPages = 17,       // guest: 8 bytes address, data
   kPagesEnd = 18,
+  kClock = 19,       // guest: empty, asks; home: 8 bytes CLOCK_MONOTONIC, 8 bytes CLOCK_BOOTTIME, ns
   kPageHello = 30,  // home, first on a page connection: 1 byte purpose (d, b), the token
 };
 

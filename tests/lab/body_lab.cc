@@ -120,7 +120,13 @@ class Life {
   }
   pb::Welcome greet(const pb::Hello& hello) {
     control_->send(kHello, serialise(hello));
-    return parse<pb::Welcome>(await(kWelcome));
+    Frame answer = next();
+    for (; answer.type == kClock; answer = next()) {
+      const std::int64_t clocks[] = {monotonic_ns(), boottime_ns()};
+      control_->send(kClock, {reinterpret_cast<const std::uint8_t*>(clocks), sizeof clocks});
+    }
+    if (answer.type != kWelcome) throw std::runtime_error("the body does not answer hello");
+    return parse<pb::Welcome>(answer);
   }
 
   // To the point where the body runs.
@@ -276,7 +282,8 @@ class Body : public testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     orders = {};
-    result = handled = 0;
+    result = 0;
+    handled = 0;
   }
 };
 
@@ -316,7 +323,7 @@ TEST_F(Body, ComesHomeWithWhatItComputed) {
         ::mmap(nullptr, 4 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     made[kPage] = 77;
     result = 4711;
-    while (true) ++handled;
+    while (true) handled = handled + 1;
     return 0;
   });
   life.depart();
@@ -471,7 +478,7 @@ std::string link_of(pid_t pid, const std::string& name) {
 
 TEST_F(Body, HasNoRightsAndNothingToUseThemOn) {
   Life life([] {
-    while (true) ++handled;
+    while (true) handled = handled + 1;
     return 0;
   });
   life.depart();
@@ -501,7 +508,7 @@ TEST_F(Body, HasNoRightsAndNothingToUseThemOn) {
 
 TEST_F(Body, EndsWithTheConnection) {
   Life life([] {
-    while (true) ++handled;
+    while (true) handled = handled + 1;
     return 0;
   });
   life.depart();
@@ -513,7 +520,7 @@ TEST_F(Body, EndsWithTheConnection) {
 
 TEST_F(Body, EndsWithItsHelper) {
   Life life([] {
-    while (true) ++handled;
+    while (true) handled = handled + 1;
     return 0;
   });
   life.depart();
@@ -565,7 +572,7 @@ TEST_F(Body, GoesHomeWhenItGrowsTooLarge) {
         auto* memory = static_cast<char*>(
             ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         std::memset(memory, 1, size);
-        while (true) ++handled;
+        while (true) handled = handled + 1;
         return 0;
       },
       {"--max-memory", "134217728"});
@@ -578,7 +585,7 @@ TEST_F(Body, IsBuiltQuickly) {
   std::vector<std::int64_t> times;
   for (int i = 0; i < 5; ++i) {
     Life life([] {
-      while (true) ++handled;
+      while (true) handled = handled + 1;
       return 0;
     });
     life.depart();
