@@ -153,7 +153,9 @@ int SecureStream::bio_read(BIO* bio, char* out, std::size_t size, std::size_t* d
 int SecureStream::bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* done) {
   auto* self = static_cast<SecureStream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  self->out_.insert(self->out_.end(), data, data + size);
+  // As bytes: between types the copy would be one element at a time.
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(data);
+  self->out_.insert(self->out_.end(), bytes, bytes + size);
   *done = size;
   return 1;
 }

@@ -122,6 +122,9 @@ void capture_thread(Tracee& tracee, Scratch& scratch, pid_t tid, pb::ProcessStat
     thread.set_robust_size(size);
   }
   capture_from_inside(tracee, scratch, tid, state, thread);
+  // Those that came while we made calls.
+  for (const siginfo_t& info : tracee.take_aside(tid))
+    thread.add_pending()->set_info(&info, sizeof info);
 }
 
 void capture_process(Tracee& tracee, Scratch& scratch, pb::ProcessState& state) {

@@ -63,24 +63,29 @@ static_assert(sizeof kCode == ScratchLayout::kPause + 9);
 // SIGTRAP stays open: the int3 would otherwise reset its handler.
 constexpr std::uint64_t kAllButTrap = ~(std::uint64_t{1} << (SIGTRAP - 1));
 
-// Resumes `tid`, already set up, until its own SIGTRAP.
-void run_to_trap(Tracee& tracee, pid_t tid, bool single_step) {
-  auto resume = [&] { single_step ? tracee.step(tid) : tracee.resume(tid); };
-  resume();
+// Resumes `tid`, already set up, until its own SIGTRAP, which leaves it at `end`.
+void run_to_trap(Tracee& tracee, pid_t tid, bool single_step, RemoteAddr end) {
+  int pass_on = 0;
   while (true) {
+    single_step ? tracee.step(tid, pass_on) : tracee.resume(tid, pass_on);
+    pass_on = 0;
     const auto status = tracee.wait(tid, kPatience);
     if (!status) throw std::runtime_error("a call made for the process did not end");
     if (!WIFSTOPPED(*status)) throw ProcessGone("it ended while a call was made for it");
+    if (*status >> 16 != 0) continue;
     const int signal = WSTOPSIG(*status);
-    const int event = *status >> 16;
-    if (event == 0 && signal == SIGTRAP) {
-      const auto info = tracee.signal_info(tid);
-      if (info.si_code > 0) return;  // the trap; a SIGTRAP somebody sends has SI_USER or less
-      tracee.put_aside(tid, info);
-    } else if (event == 0) {
-      tracee.put_aside(tid, tracee.signal_info(tid));
+    if (signal != SIGTRAP) {
+      // Blocked, and reported all the same: with our trap in the queue the kernel takes out the
+      // first synchronous signal there, a fault from before the stop (dequeue_synchronous_signal).
+      // Passed on, it is queued again with all it says, because it is blocked.
+      pass_on = signal;
+      continue;
     }
-    resume();
+    const auto info = tracee.signal_info(tid);
+    // A SIGTRAP somebody sends has SI_USER or less; one of the process's own, from before the stop,
+    // comes before ours was reached.
+    if (info.si_code > 0 && tracee.registers(tid).rip == end.value) return;
+    tracee.put_aside(tid, info);
   }
 }
 
@@ -150,7 +155,7 @@ std::int64_t call_at(Tracee& tracee, pid_t tid, RemoteAddr instruction, std::uin
   const std::uint64_t mask = tracee.mask(tid);
   tracee.set_mask(tid, kAllButTrap);
   tracee.set_registers(tid, with_call(saved, instruction, nr, args));
-  run_to_trap(tracee, tid, true);
+  run_to_trap(tracee, tid, true, instruction + 2);
   const auto result = static_cast<std::int64_t>(tracee.registers(tid).rax);
   tracee.set_registers(tid, saved);
   tracee.set_mask(tid, mask);
@@ -198,7 +203,7 @@ void Scratch::place_code() {
   tracee_->write(at_, kCode);
 }
 
-Registers Scratch::run(pid_t tid, RemoteAddr entry, const Registers& with) {
+Registers Scratch::run(pid_t tid, RemoteAddr entry, RemoteAddr end, const Registers& with) {
   const Registers saved = tracee_->registers(tid);
   const std::uint64_t mask = tracee_->mask(tid);
   tracee_->set_mask(tid, kAllButTrap);
@@ -206,7 +211,7 @@ Registers Scratch::run(pid_t tid, RemoteAddr entry, const Registers& with) {
   r.rip = entry.value;
   r.orig_rax = ~0ULL;
   tracee_->set_registers(tid, r);
-  run_to_trap(*tracee_, tid, false);
+  run_to_trap(*tracee_, tid, false, end);
   const Registers after = tracee_->registers(tid);
   tracee_->set_registers(tid, saved);
   tracee_->set_mask(tid, mask);
@@ -216,7 +221,7 @@ Registers Scratch::run(pid_t tid, RemoteAddr entry, const Registers& with) {
 std::int64_t Scratch::call(pid_t tid, std::uint64_t nr, std::array<std::uint64_t, 6> args) {
   const RemoteAddr entry = at_ + ScratchLayout::kSyscall;
   return static_cast<std::int64_t>(
-      run(tid, entry, with_call(tracee_->registers(tid), entry, nr, args)).rax);
+      run(tid, entry, entry + 3, with_call(tracee_->registers(tid), entry, nr, args)).rax);
 }
 
 void Scratch::unmap(pid_t tid) {
@@ -273,7 +278,8 @@ void CallBatch::run(pid_t tid) {
   Registers r = tracee.registers(tid);
   r.r12 = list.value;
   r.r13 = calls_.size();
-  scratch_.run(tid, scratch_.at() + ScratchLayout::kBatch, r);
+  scratch_.run(tid, scratch_.at() + ScratchLayout::kBatch, scratch_.at() + ScratchLayout::kBatchEnd,
+               r);
   tracee.read(list, {reinterpret_cast<std::uint8_t*>(calls_.data()), bytes});
   for (const Call& call : calls_) results_.push_back(call.result);
   calls_.clear();

@@ -27,9 +27,10 @@ struct ScratchLayout {
   static constexpr std::uint64_t kSize = kParking + kParkingSize;
 
   // Offsets in the code.
-  static constexpr std::uint64_t kSyscall = 0;  // syscall; int3
-  static constexpr std::uint64_t kBatch = 16;   // the loop
-  static constexpr std::uint64_t kPause = 96;   // pause(2) for ever
+  static constexpr std::uint64_t kSyscall = 0;             // syscall; int3
+  static constexpr std::uint64_t kBatch = 16;              // the loop
+  static constexpr std::uint64_t kBatchEnd = kBatch + 56;  // after its int3
+  static constexpr std::uint64_t kPause = 96;              // pause(2) for ever
 };
 
 // An address where kSize bytes are free in `pid` and, as far as one can know, stay so: below the
@@ -60,8 +61,8 @@ class Scratch {
   friend class CallBatch;
   Scratch(Tracee& tracee, RemoteAddr at) : tracee_(&tracee), at_(at) {}
   void place_code();
-  // Runs `tid` from `entry` to the int3; gives its registers there.
-  Registers run(pid_t tid, RemoteAddr entry, const Registers& with);
+  // Runs `tid` from `entry` until an int3 leaves it at `end`; gives its registers there.
+  Registers run(pid_t tid, RemoteAddr entry, RemoteAddr end, const Registers& with);
 
   Tracee* tracee_;
   RemoteAddr at_;

@@ -225,8 +225,8 @@ void Tracee::resume_to_syscall(pid_t tid, int signal) {
   threads_[tid].stopped = false;
 }
 
-void Tracee::step(pid_t tid) {
-  request(PTRACE_SINGLESTEP, tid, nullptr, nullptr);
+void Tracee::step(pid_t tid, int signal) {
+  request(PTRACE_SINGLESTEP, tid, nullptr, reinterpret_cast<void*>(static_cast<long>(signal)));
   threads_[tid].stopped = false;
 }
 
@@ -293,6 +293,16 @@ void Tracee::add(pid_t tid) {
 void Tracee::detach(pid_t tid, int signal) {
   ::ptrace(PTRACE_DETACH, tid, nullptr, reinterpret_cast<void*>(static_cast<long>(signal)));
   threads_.erase(tid);
+}
+
+std::vector<siginfo_t> Tracee::take_aside(pid_t tid) {
+  std::vector<siginfo_t> infos;
+  std::erase_if(aside_, [&](const auto& entry) {
+    if (entry.first != tid) return false;
+    infos.push_back(entry.second);
+    return true;
+  });
+  return infos;
 }
 
 void Tracee::detach_all() {

@@ -57,7 +57,7 @@ class Tracee {
   // PTRACE_CONT and the like; `signal` 0 swallows the signal of a signal-delivery-stop.
   void resume(pid_t tid, int signal = 0);
   void resume_to_syscall(pid_t tid, int signal = 0);
-  void step(pid_t tid);
+  void step(pid_t tid, int signal = 0);
   // A stop will be reported soon; harmless when the thread is stopped already.
   void interrupt(pid_t tid);
 
@@ -99,6 +99,8 @@ class Tracee {
   // Signals that stopped a thread while it ran our calls; they were not meant for us and are sent
   // again by detach_all().
   void put_aside(pid_t tid, const siginfo_t& info) { aside_.emplace_back(tid, info); }
+  // Those of one thread, which are the caller's to deliver from now on.
+  std::vector<siginfo_t> take_aside(pid_t tid);
 
  private:
   struct Thread {

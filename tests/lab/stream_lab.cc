@@ -24,8 +24,8 @@ class StreamLab : public testing::Test {
         net->sysctl("net/ipv6/conf/default/accept_dad", "0");
       }
       connect(*left_, "lan0", *right_, "lan0");
-      left_->ip({"addr", "add", "fd00::1/64", "dev", "lan0"});
-      right_->ip({"addr", "add", "fd00::2/64", "dev", "lan0"});
+      left_->ip({"addr", "add", "fd00::1/64", "dev", "lan0", "nodad"});
+      right_->ip({"addr", "add", "fd00::2/64", "dev", "lan0", "nodad"});
     } catch (const std::exception& e) {
       GTEST_SKIP() << "no network namespaces here: " << e.what();
     }

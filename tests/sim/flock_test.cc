@@ -104,7 +104,8 @@ void expect_heals(const Figures& f) {
   const double pairs = f.at("nodes") * f.at("nodes");
   // A cut must not make neighbours bury each other, nor its end bury those who are back.
   EXPECT_LE(f.at("false_deaths_inside_sides"), pairs * 0.001);
-  EXPECT_LE(f.at("deaths_after_mending"), pairs * 0.02);
+  // Last questions under way at that moment, 32 per node at most, go unanswered.
+  EXPECT_LE(f.at("deaths_after_mending"), pairs * 0.03);
   EXPECT_LT(f.at("bytes_per_node_second_cut"), 120'000) << "a storm";
   EXPECT_LT(f.at("bytes_per_node_second_heal"), 120'000) << "a storm";
 }
