@@ -4,7 +4,6 @@
 #include <linux/audit.h>
 #include <poll.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 #include "agents/migrate/proc_file.h"
 #include "agents/migrate/restart.h"
 #include "agents/migrate/signal_effect.h"
+#include "agents/migrate/signal_mark.h"
 #include "agents/migrate/wire.h"
 
 namespace starling::migrate {
@@ -167,6 +167,8 @@ void BodyAway::take_report(pid_t tid, int status) {
 // The kernel would act on `number` now.
 void BodyAway::take_signal(pid_t tid, Thread& thread, int number) {
   using Effect = SignalEffects::Effect;
+  siginfo_t info = tracee_.signal_info(tid);
+  if (unmark_signal(info)) tracee_.set_signal_info(tid, info);
   if (!stopping_) {
     const Effect effect = SignalEffects(task_status(body_.pid(), tid)).of(number);
     if (effect == Effect::handler || effect == Effect::none) {
@@ -177,7 +179,7 @@ void BodyAway::take_signal(pid_t tid, Thread& thread, int number) {
     want_home(signal_name(number) + (effect == Effect::stops ? " stops it" : " ends it"));
   }
   thread.at = At::signal;
-  thread.signal = tracee_.signal_info(tid);
+  thread.signal = info;
 }
 
 // -- its calls -----------------------------------------------------------------------------------
@@ -218,7 +220,7 @@ void BodyAway::take_call(const seccomp_notif& notification) {
       forward(tid, thread, behaviour, context);
       break;
     case CallClass::emulated:
-      emulate(tid, thread, context);
+      emulate(thread);
       break;
     case CallClass::both:
     case CallClass::home:
@@ -248,45 +250,19 @@ void BodyAway::forward(pid_t tid, Thread& thread, const Behaviour& behaviour,
   if (call.call.may_block && monotonic_ns() - kSignalSettles < last_signal_) interrupt_calls(tid);
 }
 
-void BodyAway::emulate(pid_t tid, Thread& thread, const CallContext& context) {
+void BodyAway::emulate(Thread& thread) {
   ++stats_.emulated;
   switch (thread.nr) {
-    case SYS_clock_gettime:
-      read_cpu_clock(tid, thread);
-      break;
     case SYS_mremap:
       let_move_memory(thread);
       break;
-    // Home knows all but what the body used: take_result() adds it.
-    case SYS_getrusage: {
-      Behaviour behaviour;
-      behaviour.where = CallClass::forwarded;
-      behaviour.args[1] = {.kind = ArgKind::out, .size = sizeof(rusage)};
-      forward(tid, thread, behaviour, context);
+    case SYS_futex:
+      let_change_futex(thread);
       break;
-    }
-    case SYS_times: {
-      Behaviour behaviour;
-      behaviour.where = CallClass::forwarded;
-      if (thread.args[0] != 0) behaviour.args[0] = {.kind = ArgKind::out, .size = 32};
-      forward(tid, thread, behaviour, context);
-      break;
-    }
     default:
       hold(thread, std::string(syscall_rule(thread.nr).name) + " is not known here");
       break;
   }
-}
-
-void BodyAway::read_cpu_clock(pid_t tid, Thread& thread) {
-  const bool process = static_cast<clockid_t>(thread.args[0]) == CLOCK_PROCESS_CPUTIME_ID;
-  const std::int64_t ns =
-      process ? clocks_.process_ns() : clocks_.thread_ns(tid, parts_.threads.inner(tid));
-  const timespec time{ns / kSecond, ns % kSecond};
-  const bool written =
-      memory_.write(RemoteAddr{thread.args[1]},
-                    {reinterpret_cast<const std::uint8_t*>(&time), sizeof time}) == sizeof time;
-  listener_.answer(thread.cookie, written ? 0 : -EFAULT);
 }
 
 // Pages that are moved before they are here would leave the sink's regions behind.
@@ -298,6 +274,17 @@ void BodyAway::let_move_memory(const Thread& thread) {
     if (!sink_.ensure(range))
       throw PageLost("a page of the body cannot be had: " + sink_.failure());
     sink_.unregister(range);
+  }
+  listener_.let_run(thread.cookie);
+}
+
+// For the second futex of the calls that have one, too; what is no address there is no harm.
+void BodyAway::let_change_futex(const Thread& thread) {
+  for (const std::uint64_t futex : {thread.args[0], thread.args[4]}) {
+    if (futex == 0 || futex >= 1ULL << 47) continue;
+    const RemoteAddr page = RemoteAddr{futex}.page();
+    if (!sink_.ensure({page, page + kPage}))
+      throw PageLost("a page of the body cannot be had: " + sink_.failure());
   }
   listener_.let_run(thread.cookie);
 }
@@ -376,13 +363,7 @@ void BodyAway::take_result(CallResult result) {
     hold(thread, std::string(syscall_rule(thread.nr).name) + ": it cannot be made from afar");
     return;
   }
-  for (Segment& out : result.out) {
-    if (thread.nr == SYS_getrusage && out.at == RemoteAddr{thread.args[1]}) {
-      if (static_cast<int>(thread.args[0]) == RUSAGE_SELF) clocks_.add_to_rusage(out.bytes, 0);
-      if (static_cast<int>(thread.args[0]) == RUSAGE_THREAD) clocks_.add_to_rusage(out.bytes, tid);
-    } else if (thread.nr == SYS_times) {
-      clocks_.add_to_times(out.bytes);
-    }
+  for (const Segment& out : result.out) {
     if (memory_.write(out.at, out.bytes) != out.bytes.size() && result.result >= 0)
       result.result = -EFAULT;
   }
@@ -412,17 +393,23 @@ void BodyAway::take_home_signal(const pb::Signal& signal) {
   if (signal.tid() != 0 && only == 0) return;  // its thread has ended
   ++stats_.signals;
   last_signal_ = monotonic_ns();
-  std::uint32_t number = 0;
-  std::memcpy(&number, signal.info().data(), sizeof number);
+  siginfo_t marked;
+  std::memcpy(&marked, signal.info().data(), sizeof marked);
+  const auto number = static_cast<std::uint64_t>(marked.si_signo);
+  mark_signal(marked);
   const RemoteAddr info = body_.scratch().at() + ScratchLayout::kData;
-  tracee_.write(info, as_bytes(signal.info()));
+  tracee_.poke(info, marked);
   const auto pid = static_cast<std::uint64_t>(body_.inner());
+  std::int64_t result = 0;
   if (signal.tid() == 0) {
-    body_.scratch().call(parts_.service, SYS_rt_sigqueueinfo, {pid, number, info.value});
+    result = body_.scratch().call(parts_.service, SYS_rt_sigqueueinfo, {pid, number, info.value});
   } else {
-    body_.scratch().call(parts_.service, SYS_rt_tgsigqueueinfo,
-                         {pid, signal.tid(), number, info.value});
+    result = body_.scratch().call(parts_.service, SYS_rt_tgsigqueueinfo,
+                                  {pid, signal.tid(), number, info.value});
   }
+  // A thread may have ended meanwhile; a full queue loses signals at home just as well.
+  if (result != 0 && result != -ESRCH && result != -EAGAIN)
+    throw std::runtime_error("a signal could not be queued to the body");
   if (!stopping_) interrupt_calls(only);
 }
 

@@ -23,7 +23,7 @@ namespace starling::migrate {
 
 struct AwayStats {
   std::uint64_t calls = 0;     // forwarded
-  std::uint64_t emulated = 0;  // answered here
+  std::uint64_t emulated = 0;  // prepared here, then made by the body
   std::uint64_t signals = 0;   // from home
   std::uint64_t dirty_bytes = 0;
 };
@@ -83,9 +83,9 @@ class BodyAway {
   void take_signal(pid_t tid, Thread& thread, int number);
   void take_call(const seccomp_notif& notification);
   void forward(pid_t tid, Thread& thread, const Behaviour& behaviour, const CallContext& context);
-  void emulate(pid_t tid, Thread& thread, const CallContext& context);
-  void read_cpu_clock(pid_t tid, Thread& thread);
+  void emulate(Thread& thread);
   void let_move_memory(const Thread& thread);
+  void let_change_futex(const Thread& thread);
   void hold(Thread& thread, const std::string& why);
   void end_thread(pid_t tid, Thread& thread);
   void end_process(pid_t tid, const seccomp_notif& notification);

@@ -323,7 +323,12 @@ class Builder {
       // Only this process answers the notifications.
       calls.add("close", SYS_close, {listener});
       calls.add("set_tid_address", SYS_set_tid_address, {thread.clear_child_tid()});
+      // All of them, for the kernel takes them from this thread only.
       for (const auto& pending : state_.pending()) queue(calls, pending, 0);
+      for (const auto& other : state_.threads()) {
+        for (const auto& pending : other.pending())
+          queue(calls, pending, static_cast<pid_t>(other.tid()));
+      }
     }
     if (thread.robust_list() != 0) {
       calls.add("set_robust_list", SYS_set_robust_list,
@@ -339,7 +344,6 @@ class Builder {
     if (thread.rseq() != 0) {
       calls.add("rseq", SYS_rseq, {thread.rseq(), thread.rseq_size(), 0, thread.rseq_signature()});
     }
-    for (const auto& pending : thread.pending()) queue(calls, pending, inner);
     drop_credentials(calls);
     calls.run();
 

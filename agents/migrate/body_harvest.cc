@@ -9,6 +9,7 @@
 #include "agents/migrate/page_scan.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/restart.h"
+#include "agents/migrate/signal_mark.h"
 #include "agents/migrate/vdso_exit.h"
 #include "agents/migrate/wire.h"
 
@@ -51,6 +52,16 @@ void add_mappings(pid_t pid, const RemoteRange& scratch, const RemoteRanges& ori
   std::sort(fresh.begin(), fresh.end());
 }
 
+template <typename Pending>
+void unmark(Pending& pending) {
+  for (auto& signal : pending) {
+    siginfo_t info;
+    if (signal.info().size() != sizeof info) continue;
+    std::memcpy(&info, signal.info().data(), sizeof info);
+    if (unmark_signal(info)) signal.set_info(&info, sizeof info);
+  }
+}
+
 void rename_threads(BodyParts& parts, const BodyClocks& clocks, const HeldSignals& held,
                     pb::ProcessState& state) {
   pb::ProcessState renamed;
@@ -59,6 +70,7 @@ void rename_threads(BodyParts& parts, const BodyClocks& clocks, const HeldSignal
     if (here == parts.service) continue;
     const pid_t inner = parts.threads.inner(here);
     thread.set_tid(static_cast<std::uint32_t>(inner));
+    unmark(*thread.mutable_pending());
     thread.set_call_at_home(false);
     Registers registers;
     std::memcpy(&registers, thread.regs().data(), sizeof registers);
@@ -106,6 +118,7 @@ Harvest harvest(EmptyBody& body, BodyParts& parts, PageSink& sink, const BodyClo
   sink.stop();
   harvest.state.set_pid(static_cast<std::uint32_t>(body.inner()));
   harvest.state.clear_pages();
+  unmark(*harvest.state.mutable_pending());
   harvest.state.set_process_cpu(clocks.process_ns());
   rename_threads(parts, clocks, held, harvest.state);
 

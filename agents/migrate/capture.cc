@@ -288,21 +288,22 @@ pb::ProcessState capture(Tracee& tracee, Scratch& scratch) {
 }
 
 void give_back_signals(Scratch& scratch, const pb::ProcessState& state) {
+  // By the first thread: rt_tgsigqueueinfo(2) takes what kill(2) or the kernel sent from no other.
   const auto pid = static_cast<pid_t>(state.pid());
   for (const auto& thread : state.threads()) {
     CallBatch batch(scratch);
     const auto tid = static_cast<pid_t>(thread.tid());
     for (const auto& pending : thread.pending()) {
       queue(batch, pending, pid, tid);
-      if (batch.full()) batch.run(tid);
+      if (batch.full()) batch.run(pid);
     }
     if (tid == pid) {
       for (const auto& pending : state.pending()) {
         queue(batch, pending, pid, 0);
-        if (batch.full()) batch.run(tid);
+        if (batch.full()) batch.run(pid);
       }
     }
-    batch.run(tid);
+    batch.run(pid);
   }
 }
 

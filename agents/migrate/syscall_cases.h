@@ -33,10 +33,29 @@ inline constexpr Case kMadvise[] = {
 
 inline constexpr std::string_view kFutexLocal =
     "Waiters on private memory are threads of the body.";
+// The kernel changes the futex itself, with page faults off; when the page is missing it does not
+// wait for userfaultfd but says EFAULT (fault_in_user_writeable in kernel/futex).
+inline constexpr Behaviour kFutexChanges =
+    emulated("The page with the futex is pulled first, then the call runs in the body.");
+#define STARLING_CHANGING_FUTEX(op)                    \
+  {{masked(1, 0xff, 0x80 | (op))}, kFutexChanges}, {   \
+    {kNoSharedMemory, masked(1, 0xff, op)}, kFutexChanges \
+  }
 inline constexpr Case kFutex[] = {
+    {{masked(1, 0xff, 0x80)}, local(kFutexLocal)},  // FUTEX_WAIT_PRIVATE
+    {{masked(1, 0xff, 0x81)}, local(kFutexLocal)},  // FUTEX_WAKE_PRIVATE
+    {{masked(1, 0xff, 0x89)}, local(kFutexLocal)},  // FUTEX_WAIT_BITSET_PRIVATE
+    STARLING_CHANGING_FUTEX(5),                     // FUTEX_WAKE_OP
+    STARLING_CHANGING_FUTEX(6),                     // FUTEX_LOCK_PI
+    STARLING_CHANGING_FUTEX(7),                     // FUTEX_UNLOCK_PI
+    STARLING_CHANGING_FUTEX(8),                     // FUTEX_TRYLOCK_PI
+    STARLING_CHANGING_FUTEX(11),                    // FUTEX_WAIT_REQUEUE_PI
+    STARLING_CHANGING_FUTEX(12),                    // FUTEX_CMP_REQUEUE_PI
+    STARLING_CHANGING_FUTEX(13),                    // FUTEX_LOCK_PI2
     {{has(1, 128)}, local(kFutexLocal)},      // FUTEX_PRIVATE_FLAG
     {{kNoSharedMemory}, local(kFutexLocal)},  // pthread_join waits so
 };
+#undef STARLING_CHANGING_FUTEX
 inline constexpr Case kFutex2[] = {
     {{has(3, 128)}, local(kFutexLocal)},  // FUTEX2_PRIVATE
     {{kNoSharedMemory}, local(kFutexLocal)},

@@ -6,10 +6,8 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/times.h>
 
 #include <csignal>
 #include <cstring>
@@ -26,6 +24,7 @@
 #include "agents/migrate/restart.h"
 #include "agents/migrate/seccomp_listener.h"
 #include "agents/migrate/signal_effect.h"
+#include "agents/migrate/signal_mark.h"
 #include "agents/migrate/wire.h"
 #include "tests/unit/migrate/child.h"
 
@@ -200,19 +199,27 @@ TEST(BodyClocks, CountOnFromHome) {
   EXPECT_LT(first, 1000 * kSecond);
   EXPECT_GE(clocks.process_ns(), first);
   EXPECT_GT(clocks.thread_ns(child.pid(), 77), 50 * kSecond);
+}
 
-  rusage usage{};
-  usage.ru_utime = {1, 999'999};
-  usage.ru_maxrss = 123;
-  clocks.add_to_rusage({reinterpret_cast<std::uint8_t*>(&usage), sizeof usage}, 0);
-  EXPECT_EQ(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec, 2);
-  EXPECT_LT(usage.ru_utime.tv_usec, 1'000'000);
-  EXPECT_EQ(usage.ru_maxrss, 123);
-  tms times{};
-  times.tms_cutime = 9;
-  clocks.add_to_times({reinterpret_cast<std::uint8_t*>(&times), sizeof times});
-  EXPECT_GE(times.tms_utime + times.tms_stime, 1);
-  EXPECT_EQ(times.tms_cutime, 9);
+TEST(SignalMark, ComesOffAgainAndStaysOffWhatNeedsNone) {
+  for (const int code :
+       std::initializer_list<int>{SI_USER, SI_KERNEL, SI_TKILL, SEGV_ACCERR, CLD_EXITED}) {
+    siginfo_t info{};
+    info.si_code = code;
+    mark_signal(info);
+    EXPECT_LT(info.si_code, 0) << code;
+    EXPECT_NE(info.si_code, SI_TKILL);
+    EXPECT_TRUE(unmark_signal(info));
+    EXPECT_EQ(info.si_code, code);
+  }
+  for (const int code :
+       std::initializer_list<int>{SI_QUEUE, SI_TIMER, SI_MESGQ, SI_ASYNCIO, SI_SIGIO}) {
+    siginfo_t info{};
+    info.si_code = code;
+    mark_signal(info);
+    EXPECT_EQ(info.si_code, code);
+    EXPECT_FALSE(unmark_signal(info));
+  }
 }
 
 class Door : public testing::Test {

@@ -221,6 +221,9 @@ TEST(SyscallTable, SharedFutexesMatterOnlyWithSharedMemory) {
   EXPECT_EQ(where(SYS_futex, {0, FUTEX_WAIT_PRIVATE}), CallClass::local);
   EXPECT_EQ(where(SYS_futex, {0, FUTEX_WAKE | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME}),
             CallClass::local);
+  EXPECT_EQ(where(SYS_futex, {0, FUTEX_LOCK_PI_PRIVATE}), CallClass::emulated);
+  EXPECT_EQ(where(SYS_futex, {0, FUTEX_LOCK_PI}), CallClass::home);
+  EXPECT_EQ(where(SYS_futex, {0, FUTEX_LOCK_PI}, alone), CallClass::emulated);
   EXPECT_EQ(where(SYS_futex, {0, FUTEX_WAIT}), CallClass::home);
   EXPECT_EQ(where(SYS_futex, {0, FUTEX_WAIT}, alone), CallClass::local);
   EXPECT_EQ(where(454, {0, 0, 1, 128}), CallClass::local);
