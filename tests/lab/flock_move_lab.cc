@@ -17,10 +17,15 @@ namespace {
 
 using nlohmann::json;
 
-// Prints numbers it computes one after the other.
-constexpr const char* kProgram =
-    "my $s = 7; for my $i (1..400) { for (1..4000) { $s = ($s * 31 + $i) % 1000003 } "
-    "print \"$i $s\\n\" }";
+// Prints numbers it computes one after the other; the more `rounds` the more
+// work lies between them.
+std::vector<std::string> program(int rounds) {
+  return {"perl", "-e",
+          "my $s = 7; for my $i (1..400) { for (1.." + std::to_string(rounds) +
+              ") { $s = ($s * 31 + $i) % 1000003 } print \"$i $s\\n\" }"};
+}
+
+constexpr int kShort = 20'000, kLong = 100'000;
 
 std::string slurp(const std::filesystem::path& path) {
   std::ifstream in(path);
@@ -70,10 +75,10 @@ TEST_F(FlockMove, AProgramGoesRoundTheFlockAndHome) {
   grow(3);
   const int home = node(0).number(), second = node(1).number(), third = node(2).number();
   ASSERT_TRUE(home > 0 && second > 0 && third > 0);
-  const pid_t native = start_program({"perl", "-e", kProgram}, "native");
+  const pid_t native = start_program(program(kLong), "native");
   ASSERT_EQ(end_of(native), 0);
 
-  const pid_t pid = start_program({"perl", "-e", kProgram}, "moved");
+  const pid_t pid = start_program(program(kLong), "moved");
   ::usleep(50'000);
   int moves = 0;
   for (const json& target : {json(second), json(third), json("home"), json(third)}) {
@@ -91,11 +96,11 @@ TEST_F(FlockMove, AProgramGoesRoundTheFlockAndHome) {
 
 TEST_F(FlockMove, ManyAtOnceAllEndWell) {
   grow(3);
-  const pid_t native = start_program({"perl", "-e", kProgram}, "native");
+  const pid_t native = start_program(program(kShort), "native");
   ASSERT_EQ(end_of(native), 0);
   std::vector<pid_t> pids;
   for (int i = 0; i < 6; ++i)
-    pids.push_back(start_program({"perl", "-e", kProgram}, "moved" + std::to_string(i)));
+    pids.push_back(start_program(program(kShort), "moved" + std::to_string(i)));
   ::usleep(100'000);
   for (std::size_t i = 0; i < pids.size(); ++i)
     migrate(pids[i], i % 2 ? node(1).number() : node(2).number());
@@ -108,7 +113,7 @@ TEST_F(FlockMove, ManyAtOnceAllEndWell) {
 
 TEST_F(FlockMove, TheEndOfAGuestsDaemonDoesNotEndItsGuests) {
   grow(2);
-  const pid_t pid = start_program({"perl", "-e", kProgram}, "moved");
+  const pid_t pid = start_program(program(kShort), "moved");
   ::usleep(50'000);
   const json answer = migrate(pid, node(1).number());
   ASSERT_TRUE(answer.value("ok", false)) << answer;
