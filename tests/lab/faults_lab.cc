@@ -164,13 +164,13 @@ TEST_F(Faults, AGuestThatIsNotThereChangesNothing) {
 TEST_F(Faults, AGuestKilledAtAnyMomentLeavesOneCopyOrNone) {
   std::mt19937 random(7);
   int survived = 0, ended = 0;
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 16; ++round) {
     output_.clear();
     read_output();
     output_.clear();
     start();
     driver_->order(2);
-    const auto moment = std::chrono::microseconds(random() % 40'000);
+    const auto moment = std::chrono::microseconds(random() % 150'000);
     const auto end = std::chrono::steady_clock::now() + moment;
     while (std::chrono::steady_clock::now() < end) driver_->pump(milliseconds(1));
     for (const pid_t helper : driver_->guest(2).helpers()) ::kill(helper, SIGKILL);
