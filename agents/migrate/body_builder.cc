@@ -323,13 +323,10 @@ class Builder {
       // Only this process answers the notifications.
       calls.add("close", SYS_close, {listener});
       calls.add("set_tid_address", SYS_set_tid_address, {thread.clear_child_tid()});
-      // All of them, for the kernel takes them from this thread only.
       for (const auto& pending : state_.pending()) queue(calls, pending, 0);
-      for (const auto& other : state_.threads()) {
-        for (const auto& pending : other.pending())
-          queue(calls, pending, static_cast<pid_t>(other.tid()));
-      }
     }
+    // By the receiver: the kernel takes what tgkill(2) or it itself sent from no other.
+    for (const auto& pending : thread.pending()) queue(calls, pending, inner);
     if (thread.robust_list() != 0) {
       calls.add("set_robust_list", SYS_set_robust_list,
                 {thread.robust_list(), thread.robust_size()});

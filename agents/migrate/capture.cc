@@ -288,22 +288,24 @@ pb::ProcessState capture(Tracee& tracee, Scratch& scratch) {
 }
 
 void give_back_signals(Scratch& scratch, const pb::ProcessState& state) {
-  // By the first thread: rt_tgsigqueueinfo(2) takes what kill(2) or the kernel sent from no other.
+  // What kill(2), tgkill(2) or the kernel sent may be queued again by nobody but the receiver itself:
+  // the thread, or for the process its first thread (rt_sigqueueinfo(2), and kernel/signal.c for
+  // the rest).
   const auto pid = static_cast<pid_t>(state.pid());
   for (const auto& thread : state.threads()) {
     CallBatch batch(scratch);
     const auto tid = static_cast<pid_t>(thread.tid());
     for (const auto& pending : thread.pending()) {
       queue(batch, pending, pid, tid);
-      if (batch.full()) batch.run(pid);
+      if (batch.full()) batch.run(tid);
     }
     if (tid == pid) {
       for (const auto& pending : state.pending()) {
         queue(batch, pending, pid, 0);
-        if (batch.full()) batch.run(pid);
+        if (batch.full()) batch.run(tid);
       }
     }
-    batch.run(pid);
+    batch.run(tid);
   }
 }
 

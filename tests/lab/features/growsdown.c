@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Feature: a MAP_GROWSDOWN mapping grows when the page below is touched
 // Group: memory
+// Stays: it has a stack of its own that grows by itself
 #include <sys/mman.h>
 
 #include "feature.h"

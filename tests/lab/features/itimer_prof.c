@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Feature: ITIMER_PROF counts time of user and system together
 // Group: time
+// Stays: it has a timer that counts CPU time
 #include <sys/syscall.h>
 
 #include "feature.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Feature: ITIMER_VIRTUAL counts time in user mode only
 // Group: time
+// Stays: it has a timer that counts CPU time
 #include <sys/resource.h>
 
 #include "feature.h"

@@ -45,7 +45,7 @@ static u64 duration(char** env) {
     for (const char* p = *env + i; *p; ++p) {
       if (*p == '.') {
         dot = 1;
-      } else {
+      } else if (scale > 1) {  // what is below a millisecond does not matter
         value = value * 10 + (u64)(*p - '0');
         if (dot) scale /= 10;
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Feature: signalfd reads blocked signals with sender and value
 // Group: ipc
+// Stays: it reads its signals from a descriptor
 #include <poll.h>
 #include <sys/signalfd.h>
 

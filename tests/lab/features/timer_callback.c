@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Feature: timer_create with SIGEV_THREAD runs a function in a new thread
 // Group: time
+// Stays: it has a timer that signals one of its threads
 #include <stdatomic.h>
 
 #include "feature.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Feature: timer_create with SIGEV_THREAD_ID signals the thread it names
 // Group: time
+// Stays: it has a timer that signals one of its threads
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>

@@ -59,8 +59,7 @@ class Alone {
   explicit Alone(const std::function<int(int ready)>& body) {
     if (::pipe(pipe_) != 0) throw std::runtime_error("pipe");
     child_.emplace([&] { return body(pipe_[1]); });
-    char c;
-    if (::read(pipe_[0], &c, 1) != 1) throw std::runtime_error("the child is not ready");
+    if (::read(pipe_[0], &first_, 1) != 1) throw std::runtime_error("the child is not ready");
   }
   ~Alone() {
     ::close(pipe_[0]);
@@ -68,13 +67,13 @@ class Alone {
   }
   pid_t pid() const { return child_->pid(); }
   int wait() { return child_->wait(); }
-  std::string read_line() {
-    char text[64] = {};
-    return ::read(pipe_[0], text, sizeof text - 1) > 0 ? text : "";
-  }
+  // What it says: the byte that told it is ready, and the rest.
+  char first() const { return first_; }
+  int fd() const { return pipe_[0]; }
 
  private:
   int pipe_[2];
+  char first_ = 0;
   std::optional<Child> child_;
 };
 
@@ -122,6 +121,42 @@ TEST(Capture, TakesSignalsOutAndGivesThemBack) {
   }
   send(3);
   EXPECT_EQ(child.wait(), 5);
+}
+
+TEST(Capture, GivesEachThreadBackItsOwnSignals) {
+  Alone child([](int ready) {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_BLOCK, &all, nullptr);
+    int result = 1;
+    std::thread second([&] {
+      const pid_t self = ::gettid();
+      if (::write(ready, &self, sizeof self) != sizeof self) return;
+      siginfo_t info;
+      while (::sigwaitinfo(&all, &info) != SIGUSR1) {
+      }
+      result = info.si_code == SI_TKILL ? 8 : 9;
+    });
+    second.join();
+    return result;
+  });
+  pid_t second = 0;
+  auto* rest = reinterpret_cast<char*>(&second);
+  rest[0] = child.first();
+  ASSERT_EQ(::read(child.fd(), rest + 1, sizeof second - 1), sizeof second - 1);
+  {
+    auto tracee = Tracee::freeze(child.pid());
+    settle_interrupted_calls(tracee);
+    ::syscall(SYS_tgkill, child.pid(), second, SIGUSR1);
+    Scratch scratch(tracee, child.pid(), choose_scratch(child.pid()));
+    const auto state = capture(tracee, scratch);
+    ASSERT_EQ(state.threads_size(), 2);
+    EXPECT_EQ(state.threads(0).pending_size() + state.threads(1).pending_size(), 1);
+    EXPECT_EQ(state.pending_size(), 0);
+    give_back_signals(scratch, state);
+    scratch.unmap(child.pid());
+  }
+  EXPECT_EQ(child.wait(), 8);
 }
 
 TEST(Capture, ADisturbedCallGoesOnUnnoticed) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Program: x264 encoding a generated film with two threads
 # Package: x264
+# Stays: libgcrypt, which it loads, has locked memory
 . "$(dirname "$0")/need.inc"
 
 case $1 in
