@@ -225,8 +225,9 @@ Step leaves(int leaver, int witness) {
           }};
 }
 
-// Power, kernel, agent and membership; with netboot, machine 1 first.
-Suite start(const FlockOptions& options) {
+}  // namespace
+
+Suite start_of_suite(const FlockOptions& options) {
   Suite suite;
   const auto all = from_to(1, options.nodes);
   const auto bring_up = [&suite](const std::vector<int>& machines, int expected) {
@@ -245,10 +246,8 @@ Suite start(const FlockOptions& options) {
   return suite;
 }
 
-}  // namespace
-
 Suite boot_suite(const FlockOptions& options) {
-  auto suite = start(options);
+  auto suite = start_of_suite(options);
   const auto all = from_to(1, options.nodes);
   suite.push_back(number_is_published(all));
   suite.push_back(own_host_name(all));
@@ -262,7 +261,7 @@ Suite boot_suite(const FlockOptions& options) {
 Suite failover_suite(const FlockOptions& options) {
   if (!options.netboot || options.nodes < 2)
     throw builder::Error("the suite failover needs --netboot and --nodes 2 or more");
-  auto suite = start(options);
+  auto suite = start_of_suite(options);
   suite.push_back(has_boot_files(2));
   suite.push_back(killed_is_dead(1, 2));
   suite.push_back(serves_netboot(2));

@@ -77,7 +77,8 @@ void TestRun::wait_for(int machine, const std::string& what, std::chrono::millis
 Suite find_suite(const std::string& name, const FlockOptions& options) {
   if (name == "boot") return boot_suite(options);
   if (name == "failover") return failover_suite(options);
-  throw builder::Error("there is no suite '" + name + "'").hint("one of boot, failover");
+  if (name == "migration") return migration_suite(options);
+  throw builder::Error("there is no suite '" + name + "'").hint("one of boot, failover, migration");
 }
 
 nlohmann::json run_suite(const Suite& suite, TestRun& run, std::ostream& out) {

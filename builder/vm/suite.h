@@ -48,11 +48,18 @@ struct Step {
 };
 using Suite = std::vector<Step>;
 
+// What every suite begins with: power, console, guest agent, membership; with netboot, machine 1
+// first.
+Suite start_of_suite(const FlockOptions& options);
+
 // Three machines become a flock, one is killed, one leaves.
 Suite boot_suite(const FlockOptions& options);
 // boot_suite's start with netboot; then the machine that serves is killed, another takes over and
 // a fresh machine boots from that one.
 Suite failover_suite(const FlockOptions& options);
+
+// Programs started on machine 1 are moved 1 -> 2 -> 3 -> 1 and show what they show unmoved.
+Suite migration_suite(const FlockOptions& options);
 
 // The suite of this name; throws builder::Error naming those there are.
 Suite find_suite(const std::string& name, const FlockOptions& options);
