@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Feature: locked memory, by mlock and mlock2, stays locked and keeps its contents
 // Group: memory
+// Stays: it has locked memory
 #include <sys/mman.h>
 
 #include "feature.h"

@@ -5,7 +5,7 @@
 
 case $1 in
 prepare) need python3 ;;
-run) exec python3 - "$(pick 40 1500)" <<'PY'
+run) exec python3 - "$(pick 200 1500)" <<'PY'
 import sys, threading, queue, time
 todo, done = queue.Queue(8), queue.Queue()
 def work():
