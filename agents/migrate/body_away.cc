@@ -68,7 +68,7 @@ std::string task_status(pid_t pid, pid_t tid) {
 
 BodyAway::BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, PageSink& sink,
                    const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report,
-                   std::uint64_t max_memory)
+                   const Options& options)
     : control_(control),
       body_(body),
       tracee_(body.tracee()),
@@ -80,7 +80,7 @@ BodyAway::BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, Page
       memory_(body.pid(), sink),
       clocks_(body.pid(), state),
       child_signals_(watch_children()),
-      max_memory_(max_memory) {
+      options_(options) {
   for (const auto& thread : state.threads()) {
     Thread& here = threads_[parts_.threads.here(static_cast<pid_t>(thread.tid()))];
     if (!thread.call_at_home()) continue;
@@ -481,12 +481,15 @@ bool BodyAway::all_stopped() const {
 }
 
 void BodyAway::come_home() {
+  stopped_at_ = monotonic_ns();
   HeldSignals held;
   for (const auto& [tid, thread] : threads_)
     if (thread.at == At::signal) held[tid] = thread.signal;
   const Harvest harvest = migrate::harvest(body_, parts_, sink_, clocks_, held);
   control_.send(kHomeState, serialise(harvest.state));
   stats_.dirty_bytes = send_pages(tracee_, harvest.dirty, control_);
+  let_home_clocks_catch_up();
+  control_.send(kPagesEnd, {});
   const auto end = Clock::now() + kHomePatience;
   while (Clock::now() < end) {
     if (const auto frame = control_.try_receive()) {
@@ -502,6 +505,17 @@ void BodyAway::come_home() {
   throw StreamClosed("home did not say that it has the process");
 }
 
+// What the process last saw of its clocks may be ahead of home's by the error; a coarse clock is
+// one tick behind at most. Mostly all that has passed already.
+void BodyAway::let_home_clocks_catch_up() const {
+  timespec tick{};
+  ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+  const std::int64_t left = stopped_at_ + options_.clock_error + to_ns(tick) - monotonic_ns();
+  if (left <= 0) return;
+  const timespec pause{left / kSecond, left % kSecond};
+  ::nanosleep(&pause, nullptr);
+}
+
 // -- the rest ------------------------------------------------------------------------------------
 
 void BodyAway::hear_alarm() {
@@ -513,12 +527,12 @@ void BodyAway::hear_alarm() {
 void BodyAway::tick() {
   last_tick_ = monotonic_ns();
   report_.tend();
-  if (max_memory_ == 0 || wanted_) return;
+  if (options_.max_memory == 0 || wanted_) return;
   // What grew too large goes home rather than to be killed here.
   const std::string statm = read_proc(body_.pid(), "statm");  // proc_pid_statm(5)
   const auto space = statm.find(' ');
   if (space == std::string::npos) return;
-  if (std::strtoull(statm.c_str() + space, nullptr, 10) * kPage > max_memory_)
+  if (std::strtoull(statm.c_str() + space, nullptr, 10) * kPage > options_.max_memory)
     want_home("it uses more memory than the guest has for it");
 }
 

@@ -38,9 +38,14 @@ class BodyAway {
     killed,  // it was killed here: the connection is to be closed, which ends it at home, too
   };
 
+  struct Options {
+    std::uint64_t max_memory = 0;  // bytes; 0: any
+    std::int64_t clock_error = 0;  // ns by which the body's clocks may be ahead of home's
+  };
+
   BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, PageSink& sink,
            const pb::ProcessState& state, BodyAlarm& alarm, ReportChannel& report,
-           std::uint64_t max_memory);
+           const Options& options);
 
   // Runs the body. Throws StreamClosed, ProtocolError (home is lost), PageLost, ProcessGone,
   // std::system_error: the body must not go on then.
@@ -98,6 +103,7 @@ class BodyAway {
   void wait_all_stopped();
   bool all_stopped() const;
   void come_home();
+  void let_home_clocks_catch_up() const;
 
   FrameChannel& control_;
   EmptyBody& body_;
@@ -111,8 +117,9 @@ class BodyAway {
   BodyClocks clocks_;
   UniqueFd child_signals_;  // signalfd of SIGCHLD
   Threads threads_;
-  std::uint64_t max_memory_;                                             // bytes; 0: any
-  std::int64_t last_tick_ = 0;                                           // monotonic ns
+  Options options_;
+  std::int64_t stopped_at_ = 0;  // for coming home; monotonic ns
+  std::int64_t last_tick_ = 0;   // monotonic ns
   std::int64_t last_signal_ = std::numeric_limits<std::int64_t>::min();  // from home; monotonic ns
   bool wanted_ = false;                                                  // kWantHome was sent
   bool stopping_ = false;                                                // kStop was received

@@ -151,7 +151,6 @@ std::uint64_t send_pages(Tracee& tracee, const RemoteRanges& dirty, FrameChannel
       sent += data.size();
     }
   }
-  control.send(kPagesEnd, {});
   return sent;
 }
 

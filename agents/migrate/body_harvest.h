@@ -26,7 +26,7 @@ using HeldSignals = std::map<pid_t, siginfo_t>;
 Harvest harvest(EmptyBody& body, BodyParts& parts, PageSink& sink, const BodyClocks& clocks,
                 const HeldSignals& held);
 
-// kPages as often as needed, kPagesEnd. Bytes of contents sent.
+// kPages as often as needed. Bytes of contents sent.
 std::uint64_t send_pages(Tracee& tracee, const RemoteRanges& dirty, FrameChannel& control);
 
 // A thread whose call was interrupted makes it again when it goes on: what the kernel does before

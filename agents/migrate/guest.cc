@@ -124,7 +124,7 @@ bool Guest::run() {
 }
 
 // What home tells was read after `asked`: so the offset is too large, by no more than the round
-// trip. When the process goes home, the way takes longer than that.
+// trip.
 ClockOffsets Guest::compare_clocks() {
   ClockOffsets offsets;
   std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
@@ -141,6 +141,7 @@ ClockOffsets Guest::compare_clocks() {
     shortest = round_trip;
     offsets = {told[0] - asked, told[1] - boottime};
   }
+  clock_error_ = shortest;
   return offsets;
 }
 
@@ -183,7 +184,7 @@ bool Guest::stay() {
   std::string why;
   bool well = false;
   BodyAway away(control_, *body_, std::move(parts_), *sink_, state_, alarm_, report_,
-                options_.max_memory);
+                {options_.max_memory, clock_error_});
   try {
     const auto end = away.run();
     why = end == BodyAway::End::home ? "it went home" : "it ended";

@@ -57,6 +57,7 @@ class Guest {
   std::optional<EmptyBody> body_;
   std::optional<PageSink> sink_;  // ends before the body does
   BodyParts parts_;
+  std::int64_t clock_error_ = 0;  // ns by which the body's clocks may be ahead of home's
 };
 
 }  // namespace starling::migrate

@@ -316,17 +316,25 @@ void Tracee::detach_all() {
     }
   }
   aside_.clear();
-  for (const pid_t tid : threads()) {
-    if (!threads_[tid].stopped) {
-      // Only a stopped thread can be let go.
-      interrupt(tid);
-      try {
-        if (!wait(tid, Milliseconds(1000))) continue;
-      } catch (const ProcessGone&) {
-        continue;
-      }
-    }
-    if (has(tid)) detach(tid);
+  // The end of the first thread is reported after that of all others, if they are ending; and a
+  // dead thread that its tracer does not take note of keeps its process from being reaped.
+  std::vector<pid_t> tids = threads();
+  if (!tids.empty() && tids.front() == pid_)
+    std::rotate(tids.begin(), tids.begin() + 1, tids.end());
+  for (const pid_t tid : tids) let_go(tid);
+}
+
+void Tracee::let_go(pid_t tid) {
+  if (stopped(tid) && ::ptrace(PTRACE_DETACH, tid, nullptr, nullptr) == 0) {
+    threads_.erase(tid);
+    return;
+  }
+  // Only a stopped thread can be let go; one that was killed in its stop has an end to report.
+  interrupt(tid);
+  try {
+    if (wait(tid, Milliseconds(1000)) && has(tid)) detach(tid);
+  } catch (const ProcessGone&) {
+    // Another took note of its end.
   }
 }
 

@@ -109,6 +109,7 @@ class Tracee {
 
   explicit Tracee(pid_t pid);
   bool seize_new();
+  void let_go(pid_t tid);
   void stop_all(Milliseconds patience);
   void note(pid_t tid, int status);
   long request(int what, pid_t tid, void* addr, void* data) const;
