@@ -245,7 +245,7 @@ std::vector<Trial> trials() {
            [] {
              struct {
                long type;
-               char text[3];
+               char text[8];  // no padding, which would differ
              } message{9, {'a', 'b', 'c'}};
              return CallArgs{u64(queue), put(4090, message), 3, IPC_NOWAIT};
            },

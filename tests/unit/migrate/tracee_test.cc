@@ -5,6 +5,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -173,7 +174,11 @@ TEST(Scratch, DoesNotMapOverWhatIsThere) {
   Child child([&] { return count(*c); });
   await_rounds(*c);
   auto tracee = Tracee::freeze(child.pid());
-  const auto first = read_maps(child.pid()).front().range.begin;
+  const auto maps = read_maps(child.pid());
+  const auto program = std::find_if(
+      maps.begin(), maps.end(), [](const Mapping& m) { return m.file_backed() && m.offset == 0; });
+  ASSERT_NE(program, maps.end());
+  const RemoteAddr first = program->range.begin;
   EXPECT_THROW(Scratch(tracee, child.pid(), first), StaysHome);
   EXPECT_EQ(tracee.peek<std::uint32_t>(first), 0x464c457fu);  // ELF
 }
