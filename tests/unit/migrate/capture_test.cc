@@ -15,6 +15,7 @@
 
 #include "agents/migrate/host.h"
 #include "agents/migrate/inspect.h"
+#include "agents/migrate/proc_file.h"
 #include "agents/migrate/restart.h"
 #include "tests/unit/migrate/child.h"
 
@@ -104,7 +105,8 @@ TEST(Capture, TakesSignalsOutAndGivesThemBack) {
     Scratch scratch(tracee, child.pid(), choose_scratch(child.pid()));
     const auto state = capture(tracee, scratch);
     EXPECT_EQ(state.pending_size(), 2);
-    EXPECT_EQ(state.threads_size(), 1);
+    // A sanitizer may have a thread of its own there.
+    EXPECT_EQ(static_cast<std::size_t>(state.threads_size()), read_tasks(child.pid()).size());
     EXPECT_EQ(state.layout().value_size(), 11);
     EXPECT_GE(state.pages_size(), 3);
     EXPECT_FALSE(state.threads(0).xstate().empty());
@@ -151,8 +153,12 @@ TEST(Capture, GivesEachThreadBackItsOwnSignals) {
     ::syscall(SYS_tgkill, child.pid(), second, SIGUSR1);
     Scratch scratch(tracee, child.pid(), choose_scratch(child.pid()));
     const auto state = capture(tracee, scratch);
-    ASSERT_EQ(state.threads_size(), 2);
-    EXPECT_EQ(state.threads(0).pending_size() + state.threads(1).pending_size(), 1);
+    int pending = 0;
+    for (const auto& thread : state.threads()) {
+      pending += thread.pending_size();
+      EXPECT_TRUE(thread.pending_size() == 0 || thread.tid() == static_cast<std::uint32_t>(second));
+    }
+    EXPECT_EQ(pending, 1);
     EXPECT_EQ(state.pending_size(), 0);
     give_back_signals(scratch, state);
     scratch.unmap(child.pid());
