@@ -209,6 +209,8 @@ Registers Scratch::run(pid_t tid, RemoteAddr entry, RemoteAddr end, const Regist
   tracee_->set_mask(tid, kAllButTrap);
   Registers r = with;
   r.rip = entry.value;
+  // Nothing here uses a stack; on its signal stack a thread may not be given another (EPERM).
+  r.rsp = (at_ + ScratchLayout::kMapped).value;
   r.orig_rax = ~0ULL;
   tracee_->set_registers(tid, r);
   run_to_trap(*tracee_, tid, false, end);

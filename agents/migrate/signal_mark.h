@@ -5,11 +5,11 @@
 
 namespace starling::migrate {
 
-// rt_sigqueueinfo(2) lets nobody but the first thread of a process give it a signal that looks as
-// if it came from the kernel or from kill(2), and the first thread of a body may be anywhere. So
-// such a signal is queued with a code of its own, which is taken back before the program sees it:
-// at the signal-delivery-stop, and when pending signals come home. (What sigwaitinfo(2) returns
-// has the mark.)
+// A signal that looks as if it came from the kernel or from kill(2) may be queued to a process only
+// by its first thread (rt_sigqueueinfo(2)) and to a thread only by itself, and those may be anywhere
+// in a body that runs. So such a signal is queued with a code of its own, which is taken back before
+// the program sees it: at the signal-delivery-stop, and when pending signals come home. (What
+// sigwaitinfo(2) returns has the mark.)
 inline constexpr int kSignalMark = -0x40000000;
 inline constexpr int kSignalCodes = 0x1000000;  // SI_KERNEL, SI_USER, SI_TKILL ... lie within
 
