@@ -23,7 +23,7 @@ constexpr int kPatienceMs = 10'000;  // for a message of home that needs no one 
 constexpr int kStatePatienceMs =
     60'000;  // home stops its process first, which may be long in a call
 constexpr std::chrono::seconds kDoorPatience(15);
-constexpr int kClockRounds = 3;
+constexpr int kClockRounds = 8;  // the quickest counts
 constexpr int kLingerMs = 5'000;
 // As large as the largest forwarded call: sending one never waits for home, which may at the same
 // time wait to send a result here.
