@@ -4,12 +4,14 @@
 
 #include <boost/program_options.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "agents/common/secure_stream.h"
 #include "agents/migrate/deputy.h"
 #include "agents/migrate/inspect.h"
+#include "agents/migrate/proc_file.h"
 
 namespace {
 
@@ -28,6 +30,16 @@ int check(pid_t pid, bool json) {
     std::cout << "process " << pid << " can move\n";
   }
   return reason ? 1 : 0;
+}
+
+// The daemon tells when the process it means was started: its number may be another's by now.
+void refuse_another_process(pid_t pid) {
+  const char* wanted = std::getenv("STARLING_PROCESS_START");
+  constexpr std::size_t kStartTime = 22;  // proc_pid_stat(5)
+  if (wanted == nullptr || *wanted == '\0') return;
+  const auto stat = migrate::read_stat(pid);
+  if (stat.size() <= kStartTime - 3 || stat[kStartTime - 3] != wanted)
+    throw std::runtime_error("process " + std::to_string(pid) + " is not the one that was meant");
 }
 
 int run(int argc, char** argv) {
@@ -55,8 +67,10 @@ int run(int argc, char** argv) {
   std::optional<StreamKey> key;
   if (given.contains("key-fd")) key = read_stream_key(given["key-fd"].as<int>());
   std::signal(SIGPIPE, SIG_IGN);
-  // It must answer for its process while the machine swaps.
-  ::mlockall(MCL_CURRENT);
+  refuse_another_process(pid);
+  // It must answer for its process while the machine swaps; what it never touches need not be
+  // there.
+  ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
   migrate::Deputy deputy(pid, given["node"].as<unsigned>(), migrate::Connector(std::move(key)),
                          ReportChannel(given["report-fd"].as<int>(), "deputy", pid));
   deputy.run();

@@ -96,7 +96,9 @@ RemoteAddr choose_scratch(pid_t pid) {
   // program: the middle of the largest hole between them stays free longest.
   RemoteRange best{};
   RemoteAddr end{0x10000};
-  for (const Mapping& m : read_maps(pid)) {
+  const auto maps = read_maps(pid);
+  if (maps.empty()) throw ProcessGone("it ended");
+  for (const Mapping& m : maps) {
     if (m.kind == VmaKind::vsyscall) continue;
     if (m.range.begin > end && m.range.begin - end > best.size()) best = {end, m.range.begin};
     end = std::max(end, m.range.end);
