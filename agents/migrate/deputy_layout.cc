@@ -11,7 +11,7 @@
 
 namespace starling::migrate {
 
-DeputyLayout::DeputyLayout(Tracee& tracee, Scratch& scratch) : tracee_(tracee), scratch_(scratch) {
+DeputyLayout::DeputyLayout(const Tracee& tracee, Scratch& scratch) : scratch_(scratch) {
   for (const Mapping& m : read_maps(tracee.pid())) regions_[m.range.begin] = {m.range.end, m.prot};
 }
 

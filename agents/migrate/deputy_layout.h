@@ -17,7 +17,7 @@ namespace starling::migrate {
 class DeputyLayout {
  public:
   // Reads the present maps. Throws std::system_error.
-  DeputyLayout(Tracee& tracee, Scratch& scratch);
+  DeputyLayout(const Tracee& tracee, Scratch& scratch);
 
   // Makes `range` usable by a call that `tid`, which is stopped and idle, is about to make. false:
   // it cannot be made so (the address is not one a process can map).
@@ -32,7 +32,6 @@ class DeputyLayout {
   bool map(pid_t tid, RemoteRange range);
   bool protect(pid_t tid, RemoteRange range, int prot);
 
-  Tracee& tracee_;
   Scratch& scratch_;
   std::map<RemoteAddr, Region> regions_;  // by begin; disjoint
 };

@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 // Prints a line "N" every few milliseconds, computed and counted in the process; so a lost, doubled
 // or reordered line shows.
 constexpr const char* kCounter =
-    "i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i; j=0; while [ $j -lt 300 ]; do j=$((j+1)); "
+    "i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i; j=0; while [ $j -lt 2000 ]; do j=$((j+1)); "
     "done; done; exit 17";
 
 class Faults : public testing::Test {
