@@ -234,8 +234,9 @@ bool BootFileKeeper::fetch(const std::string& name, const ListedFile& listed, co
   }
   set_state(name, {name, Is::missing, listed.size, 0, ""});
   auto sources = flock.sources;
-  std::ranges::stable_partition(sources,
-                                [this](const Source& s) { return !distrusted_.contains(s.label); });
+  // (clang 14 cannot compile libstdc++'s ranges version.)
+  std::stable_partition(sources.begin(), sources.end(),
+                        [this](const Source& s) { return !distrusted_.contains(s.label); });
   std::string why = "no other node runs image " + flock.image;
   for (std::size_t i = 0; i < sources.size();) {
     const auto& source = sources[i++];
