@@ -121,8 +121,7 @@ TEST_F(VirtualSwitchTest, APulledCableCarriesNothing) {
   EXPECT_FALSE(receives(b, 3, 300ms));
   EXPECT_FALSE(receives(a, 4, 300ms));
   network.set_link(port, true);
-  ASSERT_NO_FATAL_FAILURE(send(a, frame(9, 1, 5)));
-  EXPECT_TRUE(receives(b, 5, 2s));
+  EXPECT_TRUE(reaches(a, frame(9, 1, 5), b));
 }
 
 TEST_F(VirtualSwitchTest, GoesWithTheObjectAndAfterAKilledRun) {
