@@ -26,7 +26,8 @@ struct Transfer {
 
 // Serves the files of a table over HTTP/1.1: GET and HEAD, ranges, keep-alive, sendfile(2). Each
 // client has a time limit for its request and for every stretch without progress; clients beyond
-// kMaxClients are refused. One thread: that of the io_context.
+// kMaxClients are refused. One thread: that of the io_context. The process must ignore SIGPIPE:
+// sendfile(2) to a client that has gone knows no MSG_NOSIGNAL.
 class HttpServer {
  public:
   static constexpr int kMaxClients = 128;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -62,6 +63,7 @@ class IoThread {
 class GoodServer {
  public:
   GoodServer(FileTable files, std::string label) : files_(std::move(files)) {
+    std::signal(SIGPIPE, SIG_IGN);  // the server's precondition
     server_ = std::make_unique<HttpServer>(
         thread_.io(), loopback(), [this]() -> const FileTable& { return files_; },
         [this](const Transfer& t) {
