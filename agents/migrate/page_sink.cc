@@ -321,8 +321,9 @@ void PageSink::Impl::serve(const Fault& fault) {
   const auto waiting = std::any_of(asked_.begin(), asked_.end(), [&](const Asked& asked) {
     return asked.range.contains(fault.page);
   });
-  if (waiting) return;
   const RemoteRange itself{fault.page, fault.page + kPage};
+  // Only while the answer will be placed: a page dropped since it was asked for is not.
+  if (waiting && !memory_.next_home(itself, 1).empty()) return;
   const auto zero = [&](RemoteRange range) { return memory_.fill_zero(range); };
   const SinkMemory::Answer answer = memory_.look(fault.page);
   switch (answer.need) {

@@ -217,6 +217,22 @@ TEST_F(PageService, NeverBringsBackWhatIsDroppedWhileItTravels) {
   }
 }
 
+TEST_F(PageService, ATouchAfterADropDoesNotWaitForTheAnswerOnItsWay) {
+  const RemoteRange page = space_.pages(0, 1);
+  map_both(page, true);
+  auto [home, guest] = stream_pair();
+  FrameChannel source(std::move(home));
+  connect_sink(std::make_unique<FrameChannel>(std::move(guest)), nullptr, on_demand_only());
+  sink_->start();
+  body_.send({Op::nonzero, page}, 1);
+  EXPECT_EQ(decode_page_request(source.receive().body).range, page);
+  ASSERT_EQ(body_.run({Op::advise, page, MADV_DONTNEED}), 0u);
+  body_.send({Op::nonzero, page}, 0);
+  ASSERT_TRUE(eventually([&] { return body_.answered(0) && body_.answered(1); }));
+  EXPECT_EQ(body_.answer(0), 0u);
+  EXPECT_EQ(body_.answer(1), 0u);
+}
+
 TEST_F(PageService, UnmappedAndMappedAgainIsTheGuestsOwn) {
   const RemoteRange range = space_.pages(0, 4096);
   map_both(range, true);
