@@ -47,12 +47,14 @@ class Trial {
   const Outcome& native() const { return native_; }
 
   // One run under move_rig; empty when it showed what it shows natively. `report` says what the
-  // rig did.
+  // rig did. A program that must move and was through before is run again, moved sooner.
   std::string moved(uint64_t seed, RigReport& report);
 
  private:
   std::filesystem::path fresh_directory();
   Command command(double seconds) const;
+  std::string moved_once(uint64_t seed, std::chrono::milliseconds interval,
+                         const std::filesystem::path& json);
 
   Program program_;
   Plan plan_;

@@ -58,6 +58,21 @@ TEST_F(TrialTest, EqualRunsPass) {
   EXPECT_EQ(report.forwarded, 12);
 }
 
+TEST_F(TrialTest, OneThatWasThroughBeforeItsFirstMoveIsRunAgain) {
+  const std::string runs = (scratch_.path() / "runs").string();
+  use_rig(
+      R"({"moves": 0, "forwarded": 0, "refused": []})",
+      "echo >>" + runs + "\n[ $(wc -l <" + runs + ") -lt 3 ] || echo '" + kGood + "' >\"$json\"\n");
+  Trial trial(program("true", "true"), {});
+  RigReport report;
+  EXPECT_EQ(trial.moved(1, report), "");
+  EXPECT_EQ(report.moves, 3);
+  std::filesystem::remove(runs);
+  use_rig(R"({"moves": 0, "forwarded": 0, "refused": [{}]})", "echo >>" + runs + "\n");
+  EXPECT_EQ(trial.moved(1, report), "");
+  EXPECT_EQ(std::filesystem::file_size(runs), 1u);  // a refusal without reason stands
+}
+
 TEST_F(TrialTest, OneChangedByteIsSeen) {
   use_rig(kGood, "printf x >>in\n");
   Trial trial(program("echo in >in", "cat in"), {});
