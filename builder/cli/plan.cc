@@ -13,22 +13,24 @@ namespace {
 using nlohmann::json;
 
 json to_json(const PlannedStage& s) {
-  return {{"stage", s.name},
-          {"purpose", s.purpose},
-          {"digest", s.digest},
-          {"cached", s.cached},
-          {"reasons", s.reasons},
-          {"needs", s.needs},
-          {"estimate", s.estimate < 0 ? json(nullptr) : json(s.estimate)}};
+  return {{"stage", s.name},    {"purpose", s.purpose},
+          {"digest", s.digest}, {"cached", s.cached},
+          {"wanted", s.wanted}, {"reasons", s.reasons},
+          {"needs", s.needs},   {"estimate", s.estimate < 0 ? json(nullptr) : json(s.estimate)}};
 }
 
 void print(const PlannedStage& s, bool explain) {
-  std::cout << (s.cached ? "cached  " : "run     ") << s.name << ": " << s.purpose;
-  if (!s.cached && s.estimate >= 0) std::cout << " (about " << clock_text(s.estimate) << ")";
+  const bool runs = !s.cached && s.wanted;
+  std::cout << (s.cached ? "cached  "
+                : runs   ? "run     "
+                         : "-       ")
+            << s.name << ": " << s.purpose;
+  if (runs && s.estimate >= 0) std::cout << " (about " << clock_text(s.estimate) << ")";
   std::cout << "\n";
   const size_t most = explain ? s.reasons.size() : 3;
   for (size_t i = 0; i < s.reasons.size() && i < most; ++i)
     std::cout << "          " << s.reasons[i] << "\n";
+  if (!runs && !s.cached) std::cout << "          no stage that would run reads its result\n";
   if (s.reasons.size() > most)
     std::cout << "          and " << s.reasons.size() - most << " more (--explain lists all)\n";
 }
@@ -47,7 +49,7 @@ int verb_plan(const Args& args) {
   int to_run = 0;
   json all = json::array();
   for (const auto& s : plan) {
-    to_run += !s.cached;
+    to_run += !s.cached && s.wanted;
     if (a.has("json"))
       all.push_back(to_json(s));
     else if (!a.has("quiet"))

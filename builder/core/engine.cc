@@ -148,6 +148,16 @@ void Engine::look_up(Node& node) {
   node.estimate = cache_.last_duration(node.name);
 }
 
+std::vector<bool> Engine::wanted() const {
+  std::vector<bool> wanted(nodes_.size(), false);
+  for (size_t i = nodes_.size(); i-- > 0;) {  // each comes after what it needs
+    wanted[i] = wanted[i] || nodes_[i].stage->published();
+    if (!wanted[i] || nodes_[i].state == Node::State::ready) continue;
+    for (size_t need : graph_.needs[i]) wanted[need] = true;
+  }
+  return wanted;
+}
+
 std::vector<std::string> Engine::reasons(const Node& node) const {
   const auto before = cache_.latest(node.name);
   if (!before) return {"it has never run with this cache"};
@@ -157,13 +167,14 @@ std::vector<std::string> Engine::reasons(const Node& node) const {
 }
 
 std::vector<PlannedStage> Engine::plan() {
+  for (auto& node : nodes_) look_up(node);
+  const auto wanted = this->wanted();
   std::vector<PlannedStage> plan;
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    Node& node = nodes_[i];
-    look_up(node);
-    PlannedStage p{node.name, node.stage->purpose(), node.digest, !node.result.empty(),
+    const Node& node = nodes_[i];
+    PlannedStage p{node.name, node.stage->purpose(), node.digest, !node.result.empty(), wanted[i],
                    {},        node.estimate,         {}};
-    if (!p.cached) p.reasons = reasons(node);
+    if (!p.cached && p.wanted) p.reasons = reasons(node);
     for (size_t need : graph_.needs[i]) p.needs.push_back(nodes_[need].name);
     plan.push_back(std::move(p));
   }
@@ -173,6 +184,7 @@ std::vector<PlannedStage> Engine::plan() {
 
 double Engine::estimate_left() const {
   // The same order and the same number of slots as build() will use.
+  const auto wanted = this->wanted();
   std::vector<double> end(nodes_.size(), -1);
   std::vector<double> slots(static_cast<size_t>(std::max(config_.parallel_stages, 1)), 0);
   double last = 0;
@@ -193,7 +205,7 @@ double Engine::estimate_left() const {
       }
     }
     const Node& node = nodes_[next];
-    if (!node.result.empty()) {
+    if (!node.result.empty() || !wanted[next]) {
       end[next] = next_start;
       continue;
     }
@@ -302,13 +314,13 @@ int Engine::build() {
       std::rethrow_exception(diagnosed(std::current_exception(), node.name, {}, cache_.root()));
     }
   }
+  for (auto& node : nodes_) look_up(node);
   int to_run = 0;
-  for (auto& node : nodes_) {
-    look_up(node);
-    if (node.result.empty()) {
-      ++to_run;
-      status_.explain(node.name, reasons(node));
-    }
+  const auto wanted_at_first = wanted();
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].result.empty() || !wanted_at_first[i]) continue;
+    ++to_run;
+    status_.explain(nodes_[i].name, reasons(nodes_[i]));
   }
   status_.planned(to_run, static_cast<int>(nodes_.size()) - to_run, estimate_left());
 
@@ -319,9 +331,10 @@ int Engine::build() {
     std::unique_lock lock(run.mutex);
     while (true) {
       bool open = false;
+      const auto wanted = this->wanted();
       for (size_t i = 0; i < nodes_.size(); ++i) {
         Node& node = nodes_[i];
-        if (node.state != Node::State::waiting) continue;
+        if (node.state != Node::State::waiting || !wanted[i]) continue;
         open = true;
         if (run.stop.cancelled() || interrupt_token().cancelled() ||
             run.running >= std::max(config_.parallel_stages, 1))

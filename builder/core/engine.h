@@ -17,13 +17,14 @@ namespace starling::builder {
 struct PlannedStage {
   std::string name, purpose, digest;
   bool cached = false;
-  std::vector<std::string> reasons;  // why it would run; empty when cached
+  bool wanted = true;  // false: not cached, but no stage that would run reads its result
+  std::vector<std::string> reasons;  // why it would run; empty when cached or not wanted
   double estimate = -1;              // seconds it took last time; negative: unknown
   std::vector<std::string> needs;
 };
 
 // Brings the cache up to date with a Config: fingerprints the stages, runs those whose result is
-// missing, independent ones side by side, and commits each result as it is ready.
+// missing and wanted, independent ones side by side, and commits each result as it is ready.
 class Engine {
  public:
   // All borrowed.
@@ -49,6 +50,9 @@ class Engine {
 
   Fingerprint inputs_of(const Node& node);
   void look_up(Node& node);
+  // For each stage, whether its result has to be there: it is published, or a stage reads it that
+  // is not ready itself.
+  std::vector<bool> wanted() const;
   std::vector<std::string> reasons(const Node& node) const;
   void run_stage(Node& node, Run& run);
   // One run of a stage; commits its result unless the inputs changed meanwhile, and returns how.

@@ -7,7 +7,7 @@
 # goes with the test.
 clusterbuild=$1 source_dir=$2
 cache=${STARLING_CACHE:-/var/cache/starling}
-shared="bootstrap rootfs-base kernel-source kernel kernel-debian agents"
+shared="bootstrap rootfs-base kernel kernel-debian agents"
 [ -z "${STARLING_REPRODUCE_ALL-}" ] || shared=
 kernel=patched
 [ -d "$cache/stages/kernel" ] || kernel=debian

@@ -71,6 +71,25 @@ TEST_F(EngineTest, PlanExplainsAndChangesNothing) {
   EXPECT_THAT(ran, ElementsAre("a", "b"));
 }
 
+TEST_F(EngineTest, AResultThatNobodyReadsAnyMoreIsNotMadeAgain) {
+  add("source", {});
+  add("kernel", {"source"});
+  add("image", {"kernel"}, true);
+  EXPECT_EQ(build(), 3);
+  std::filesystem::remove_all(cache.root() / "stages/source");
+  dir.write("source/image", "other");
+  const auto p = plan();
+  EXPECT_FALSE(p[0].cached);
+  EXPECT_FALSE(p[0].wanted);
+  EXPECT_TRUE(p[0].reasons.empty());
+  EXPECT_TRUE(p[2].wanted);
+  EXPECT_EQ(build(), 1);
+  EXPECT_THAT(ran, ElementsAre("image"));
+  dir.write("source/kernel", "other");
+  build();
+  EXPECT_THAT(ran, ElementsAre("source", "kernel", "image"));
+}
+
 TEST_F(EngineTest, FailureNamesStageAndLogKeepsWhatSucceededAndResumes) {
   bool broken = true;
   add("a", {});
