@@ -15,6 +15,8 @@
 #include "agents/common/clock.h"
 #include "agents/common/fail.h"
 #include "agents/common/log.h"
+#include "agents/migrate/kernel_sizes.h"
+#include "agents/migrate/message.h"
 #include "agents/migrate/proc_file.h"
 #include "agents/migrate/restart.h"
 #include "agents/migrate/signal_effect.h"
@@ -26,20 +28,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kSiginfo = 128;
 constexpr std::int64_t kSignalSettles = 5 * kSecond;
 constexpr int kTickMs = 500;  // between looks at what nobody tells
 // Home interrupts the calls that are under way there, which takes as long as its kernel likes.
 constexpr std::chrono::seconds kStopPatience(60);
 constexpr std::chrono::seconds kHomePatience(60);
-
-template <typename Message>
-std::vector<std::uint8_t> serialise(const Message& message) {
-  std::vector<std::uint8_t> bytes(message.ByteSizeLong());
-  if (!message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size())))
-    throw std::runtime_error("a message could not be put together");
-  return bytes;
-}
 
 void put(std::vector<std::uint8_t>& body, const void* value, std::size_t size) {
   const auto* bytes = static_cast<const std::uint8_t*>(value);
@@ -334,10 +327,7 @@ void BodyAway::hear_home(const Frame& frame) {
       take_result(decode_result(frame.body));
       break;
     case kSignal: {
-      pb::Signal signal;
-      if (!signal.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())))
-        throw ProtocolError("home sent a signal that cannot be read");
-      take_home_signal(signal);
+      take_home_signal(parse<pb::Signal>(frame, "home"));
       break;
     }
     case kStop:

@@ -22,6 +22,7 @@
 #include "agents/common/fail.h"
 #include "agents/migrate/body_filter.h"
 #include "agents/migrate/checked_calls.h"
+#include "agents/migrate/kernel_sizes.h"
 #include "agents/migrate/proc_file.h"
 #include "agents/migrate/process_maps.h"
 
@@ -43,7 +44,6 @@ namespace {
 constexpr std::uint64_t kAddressSpace = 0x7ffffffff000;  // TASK_SIZE of x86-64, 47 bits
 constexpr std::uint64_t kNobody = 65534;
 constexpr std::uint64_t kSignalSetSize = 8;
-constexpr std::size_t kSiginfo = 128;
 constexpr Tracee::Milliseconds kPatience(10'000);
 
 template <typename T>

@@ -6,6 +6,7 @@
 
 #include "agents/migrate/body_memory.h"
 #include "agents/migrate/capture.h"
+#include "agents/migrate/kernel_sizes.h"
 #include "agents/migrate/page_scan.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/restart.h"
@@ -17,7 +18,6 @@ namespace starling::migrate {
 namespace {
 
 constexpr std::uint64_t kPagesAtOnce = 1024 * 1024;  // bytes in a message
-constexpr std::size_t kSiginfo = 128;
 
 bool has_pages(VmaKind kind) {
   return kind == VmaKind::ordinary || kind == VmaKind::stack;

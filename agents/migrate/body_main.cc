@@ -3,12 +3,11 @@
 #include <sys/mman.h>
 
 #include <boost/program_options.hpp>
-#include <csignal>
 #include <iostream>
 
 #include "agents/common/log.h"
-#include "agents/common/secure_stream.h"
 #include "agents/migrate/guest.h"
+#include "agents/migrate/helper_main.h"
 
 namespace {
 
@@ -34,15 +33,11 @@ int run(int argc, char** argv) {
   }
   for (const char* needed : {"connection-fd", "address"})
     if (!given.contains(needed)) throw po::error("--" + std::string(needed) + " is needed");
-  if (given.contains("plain") == given.contains("key-fd"))
-    throw po::error("one of --key-fd and --plain is needed");
   const auto address = parse_address6(given["address"].as<std::string>());
   if (!address) throw po::error("--address is not an IPv6 address");
   if (given.contains("verbose")) set_log_level(LogLevel::kDebug);
 
-  std::optional<StreamKey> key;
-  if (given.contains("key-fd")) key = read_stream_key(given["key-fd"].as<int>());
-  std::signal(SIGPIPE, SIG_IGN);
+  auto key = migrate::key_from(given);
   // It serves the faults of its body while the machine swaps.
   ::mlockall(MCL_CURRENT);
   migrate::Connector connector(std::move(key));
@@ -57,13 +52,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const po::error& e) {
-    std::cerr << "starling-body: " << e.what() << " (see --help)\n";
-    return 2;
-  } catch (const std::exception& e) {
-    std::cerr << "starling-body: " << e.what() << '\n';
-    return 3;
-  }
+  return starling::migrate::helper_main("starling-body", run, argc, argv);
 }

@@ -15,6 +15,7 @@
 #include "agents/common/fail.h"
 #include "agents/migrate/host.h"
 #include "agents/migrate/inspect.h"
+#include "agents/migrate/kernel_sizes.h"
 #include "agents/migrate/proc_file.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/restart.h"
@@ -25,8 +26,6 @@ namespace {
 
 constexpr std::uint64_t kUserCode64 = 0x33;  // cs of 64-bit user mode
 constexpr std::size_t kSignals = 64;
-constexpr std::size_t kKernelSigaction = 32;
-constexpr std::size_t kSiginfo = 128;
 constexpr std::size_t kMaxFirstPages = 64;
 
 std::string task_status(pid_t pid, pid_t tid) {

@@ -3,13 +3,12 @@
 #include <sys/mman.h>
 
 #include <boost/program_options.hpp>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "agents/common/secure_stream.h"
 #include "agents/migrate/deputy.h"
+#include "agents/migrate/helper_main.h"
 #include "agents/migrate/inspect.h"
 #include "agents/migrate/proc_file.h"
 
@@ -62,11 +61,7 @@ int run(int argc, char** argv) {
   const pid_t pid = given["pid"].as<int>();
   if (given.contains("check")) return check(pid, given.contains("json"));
   if (!given.contains("report-fd")) throw po::error("--report-fd is needed");
-  if (given.contains("plain") == given.contains("key-fd"))
-    throw po::error("one of --key-fd and --plain is needed");
-  std::optional<StreamKey> key;
-  if (given.contains("key-fd")) key = read_stream_key(given["key-fd"].as<int>());
-  std::signal(SIGPIPE, SIG_IGN);
+  auto key = migrate::key_from(given);
   refuse_another_process(pid);
   // It must answer for its process while the machine swaps; what it never touches need not be
   // there.
@@ -80,13 +75,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const po::error& e) {
-    std::cerr << "starling-deputy: " << e.what() << " (see --help)\n";
-    return 2;
-  } catch (const std::exception& e) {
-    std::cerr << "starling-deputy: " << e.what() << '\n';
-    return 3;
-  }
+  return starling::migrate::helper_main("starling-deputy", run, argc, argv);
 }

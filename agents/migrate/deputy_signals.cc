@@ -10,12 +10,12 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "agents/migrate/kernel_sizes.h"
 #include "agents/migrate/proc_file.h"
 
 namespace starling::migrate {
 namespace {
 
-constexpr std::size_t kSiginfo = 128;
 constexpr std::uint64_t kTrap = std::uint64_t{1} << (SIGTRAP - 1);
 constexpr Tracee::Milliseconds kPatience(5000);
 

@@ -14,6 +14,7 @@
 #include "agents/common/fail.h"
 #include "agents/common/log.h"
 #include "agents/migrate/host.h"
+#include "agents/migrate/message.h"
 #include "agents/migrate/wire.h"
 
 namespace starling::migrate {
@@ -28,20 +29,6 @@ constexpr int kLingerMs = 5'000;
 // As large as the largest forwarded call: sending one never waits for home, which may at the same
 // time wait to send a result here.
 constexpr int kSendBuffer = 32 * 1024 * 1024;
-
-template <typename Message>
-void send(FrameChannel& channel, std::uint8_t type, const Message& message) {
-  std::vector<std::uint8_t> bytes(message.ByteSizeLong());
-  if (!message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size())))
-    throw std::runtime_error("a message could not be put together");
-  channel.send(type, bytes);
-}
-
-template <typename Message>
-void parse(const Frame& frame, Message& message) {
-  if (!message.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())))
-    throw ProtocolError("home sent a message that cannot be read");
-}
 
 pb::Welcome refusal(const std::string& why) {
   pb::Welcome welcome;
@@ -100,23 +87,23 @@ void Guest::check(const pb::Hello& hello) const {
 }
 
 bool Guest::run() {
-  parse(await(kHello, kPatienceMs), hello_);
+  hello_ = parse<pb::Hello>(await(kHello, kPatienceMs), "home");
   report_.set_pid(static_cast<long>(hello_.pid()));
   try {
     prepare();
   } catch (const std::exception& e) {
-    send(control_, kWelcome, refusal(e.what()));
+    control_.send(kWelcome, serialise(refusal(e.what())));
     linger();
     return false;
   }
   welcome();
-  parse(await(kState, kStatePatienceMs), state_);
+  state_ = parse<pb::ProcessState>(await(kState, kStatePatienceMs), "home");
   try {
     build();
   } catch (const StreamClosed&) {
     throw;
   } catch (const std::exception& e) {
-    send(control_, kRefused, refusal(e.what()));
+    control_.send(kRefused, serialise(refusal(e.what())));
     linger();
     return false;
   }
@@ -156,7 +143,7 @@ void Guest::welcome() {
   welcome.set_ok(true);
   welcome.set_port(door_->port());
   welcome.set_token(door_->token().data(), door_->token().size());
-  send(control_, kWelcome, welcome);
+  control_.send(kWelcome, serialise(welcome));
   auto connections = door_->accept(connector_, control_.fd(), kDoorPatience);
   door_.reset();
   Userfaultfd uffd(body_->take_userfaultfd());

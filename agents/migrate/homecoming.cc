@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "agents/migrate/capture.h"
+#include "agents/migrate/kernel_sizes.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/restart.h"
 
@@ -18,7 +19,6 @@ namespace starling::migrate {
 namespace {
 
 constexpr std::size_t kBrk = 5;  // its place in MemoryLayout
-constexpr std::size_t kKernelSigaction = 32;
 constexpr int kSignals = 64;
 
 RemoteRange range_of(const pb::Vma& vma) {

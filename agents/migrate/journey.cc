@@ -11,6 +11,7 @@
 #include "agents/migrate/deputy_exit.h"
 #include "agents/migrate/host.h"
 #include "agents/migrate/inspect.h"
+#include "agents/migrate/message.h"
 #include "agents/migrate/proc_file.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/restart.h"
@@ -21,23 +22,12 @@ namespace starling::migrate {
 namespace {
 
 constexpr int kPatienceMs = 10'000;  // for an answer of the guest that needs no one else
-constexpr int kMaxClocks = 16;        // the guest may ask for
+constexpr int kMaxClocks = 16;       // the guest may ask for
 constexpr std::int64_t kReturnPatienceNs = 30'000'000'000;
 
 template <typename Message>
-std::vector<std::uint8_t> serialise(const Message& message) {
-  std::vector<std::uint8_t> bytes(message.ByteSizeLong());
-  if (!message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size())))
-    throw std::runtime_error("a message could not be put together");
-  return bytes;
-}
-
-template <typename Message>
 Message parse(const Frame& frame) {
-  Message message;
-  if (!message.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())))
-    throw ProtocolError("the guest sent a message that cannot be read");
-  return message;
+  return migrate::parse<Message>(frame, "the guest");
 }
 
 std::uint32_t number_at(const Frame& frame, std::size_t offset) {

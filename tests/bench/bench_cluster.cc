@@ -11,11 +11,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstring>
 #include <functional>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -25,18 +22,13 @@
 #include "agents/common/flock_key.h"
 #include "agents/common/sealed_channel.h"
 #include "agents/common/unique_fd.h"
+#include "tests/bench/figures.h"
 
 using namespace starling;
+using bench::at_most;
+using bench::Figure;
 
 namespace {
-
-struct Figure {
-  std::string name;
-  double value;  // in `unit`
-  std::string unit;
-  double yardstick;  // measured in the same run, same unit
-  double reach;      // the most `value / yardstick` may be
-};
 
 // Median time of one call in microseconds, over batches of about a millisecond.
 double median_us(const std::function<void()>& f) {
@@ -175,19 +167,20 @@ std::vector<Figure> measure() {
     const std::vector<std::uint8_t> payload(size, 7);
     const double yardstick = sha256_us(payload);
     const std::string suffix = "_" + std::to_string(size);
-    figures.push_back(
-        {"seal" + suffix, median_us([&] { d.seal(payload, datagram); }), "us", yardstick, 8});
+    figures.push_back(at_most("seal" + suffix, median_us([&] { d.seal(payload, datagram); }), "us",
+                              yardstick, 8));
     const std::size_t n = d.seal(payload, datagram);
-    figures.push_back({"open" + suffix,
-                       median_us([&] { d.open(Bytes(datagram.data(), n), plain); }), "us",
-                       yardstick, 8});
+    figures.push_back(at_most("open" + suffix,
+                              median_us([&] { d.open(Bytes(datagram.data(), n), plain); }), "us",
+                              yardstick, 8));
   }
   // What each datagram of an unknown session costs before it can be refused.
   const std::vector<std::uint8_t> small(100, 7);
-  figures.push_back({"derive_session_key", d.derivation_us(), "us", sha256_us(small), 20});
+  figures.push_back(at_most("derive_session_key", d.derivation_us(), "us", sha256_us(small), 20));
   for (const std::size_t size : {std::size_t{100}, kMaxPayload}) {
     const double raw = echo_us(false, size);
-    figures.push_back({"echo_sealed_" + std::to_string(size), echo_us(true, size), "us", raw, 3});
+    figures.push_back(
+        at_most("echo_sealed_" + std::to_string(size), echo_us(true, size), "us", raw, 3));
   }
   return figures;
 }
@@ -196,28 +189,7 @@ std::vector<Figure> measure() {
 
 int main(int argc, char** argv) {
   try {
-    const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
-    bool all_ok = true;
-    nlohmann::json out = nlohmann::json::array();
-    for (const Figure& f : measure()) {
-      const double ratio = f.value / f.yardstick;
-      const bool ok = ratio <= f.reach;
-      all_ok &= ok;
-      out.push_back({{"name", f.name},
-                     {"value", f.value},
-                     {"unit", f.unit},
-                     {"yardstick", f.yardstick},
-                     {"ratio", ratio},
-                     {"reach", f.reach},
-                     {"ok", ok}});
-      if (!json) {
-        std::printf("%-20s %8.2f %s  yardstick %8.2f  ratio %5.2f (at most %.0f) %s\n",
-                    f.name.c_str(), f.value, f.unit.c_str(), f.yardstick, ratio, f.reach,
-                    ok ? "ok" : "OUT OF REACH");
-      }
-    }
-    if (json) std::cout << out.dump(2) << "\n";
-    return all_ok ? 0 : 1;
+    return bench::report(measure(), bench::asks_for_json(argc, argv));
   } catch (const std::exception& e) {
     std::cerr << "bench_cluster: " << e.what() << "\n";
     return 1;

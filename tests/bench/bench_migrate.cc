@@ -17,8 +17,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstring>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -31,10 +29,13 @@
 #include "agents/common/unique_fd.h"
 #include "agents/migrate/process_maps.h"
 #include "agents/migrate/tracee.h"
+#include "tests/bench/figures.h"
 #include "tests/lab/move_driver.h"
 #include "tests/lab/net_ns.h"
 
 using namespace starling;
+using bench::Figure;
+using bench::median;
 using std::chrono::milliseconds;
 
 namespace {
@@ -42,21 +43,6 @@ namespace {
 constexpr int kHome = 1, kGuest = 2;
 constexpr const char* kHomeAddress = "fd00:5747::1";
 constexpr const char* kGuestAddress = "fd00:5747::2";
-
-struct Figure {
-  std::string name;
-  double value = 0;
-  std::string unit;
-  double yardstick = 0;  // same unit unless the name says otherwise
-  double ratio = 0;
-  std::string reach;
-  bool ok = false;
-};
-
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v.at(v.size() / 2);
-}
 
 // Two namespaces and the cable between them.
 struct Wire {
@@ -348,29 +334,6 @@ Figure many(const Wire& wire, int count) {
   return f;
 }
 
-void print(const std::vector<Figure>& figures, bool json) {
-  if (json) {
-    auto all = nlohmann::json::array();
-    for (const Figure& f : figures) {
-      all.push_back({{"name", f.name},
-                     {"value", f.value},
-                     {"unit", f.unit},
-                     {"yardstick", f.yardstick},
-                     {"ratio", f.ratio},
-                     {"reach", f.reach},
-                     {"ok", f.ok}});
-    }
-    std::cout << all.dump(2) << '\n';
-    return;
-  }
-  std::printf("%-44s %12s %12s %8s  %s\n", "", "value", "yardstick", "ratio", "reach");
-  for (const Figure& f : figures) {
-    std::printf("%-44s %9.2f %-2s %9.2f %-2s %8.2f  %s%s\n", f.name.c_str(), f.value,
-                f.unit.c_str(), f.yardstick, f.unit.c_str(), f.ratio, f.reach.c_str(),
-                f.ok ? "" : "  NOT REACHED");
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -398,9 +361,7 @@ int main(int argc, char** argv) {
     figures.push_back(speed(wire, "malloc-heavy work, 1e6 calls", "malloc 1000000", 0.9));
     figures.push_back(touch(wire, quick ? 64 : 256));
     figures.push_back(many(wire, quick ? 10 : 100));
-    print(figures, json);
-    return std::all_of(figures.begin(), figures.end(), [](const Figure& f) { return f.ok; }) ? 0
-                                                                                             : 1;
+    return bench::report(figures, json);
   } catch (const std::exception& e) {
     std::cerr << "bench_migrate: " << e.what() << '\n';
     return 3;

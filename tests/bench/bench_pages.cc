@@ -13,13 +13,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <cstring>
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -32,30 +28,21 @@
 #include "agents/migrate/page_scan.h"
 #include "agents/migrate/page_sink.h"
 #include "agents/migrate/page_source.h"
+#include "tests/bench/figures.h"
 #include "tests/lab/net_ns.h"
 #include "tests/unit/migrate/puppet.h"
 
 using namespace starling;
 using namespace starling::migrate;
+using bench::at_least;
+using bench::at_most;
+using bench::Figure;
+using bench::median;
 
 namespace {
 
 constexpr std::uint64_t kGibibyte = 1 << 30;
 constexpr int kRounds = 5;
-
-struct Figure {
-  std::string name;
-  double value;
-  std::string unit;
-  double yardstick;  // measured in the same run, same unit
-  double reach;      // what `value / yardstick` may be at most, or at least
-  bool at_least = false;
-};
-
-double median(std::vector<double> samples) {
-  std::sort(samples.begin(), samples.end());
-  return samples[samples.size() / 2];
-}
 
 struct TcpPair {
   UniqueFd home;
@@ -234,7 +221,7 @@ std::vector<Figure> measure() {
     fault.push_back(static_cast<double>(moved.body().run({Puppet::Op::touch, all, 500})) / 1000);
   }
   const double rtt = median(round_trip);
-  figures.push_back({"random_fault", median(fault), "us", rtt, (rtt + 30) / rtt});
+  figures.push_back(at_most("random_fault", median(fault), "us", rtt, (rtt + 30) / rtt));
 
   std::vector<double> sequential;
   {
@@ -266,9 +253,10 @@ std::vector<Figure> measure() {
     scans_by_file.push_back(static_cast<double>(monotonic_ns() - from) / 1e6);
   }
   const double page_us = static_cast<double>(kPage) / median(raw) / 1000;
-  figures.push_back({"sequential_touch_per_page", median(sequential), "us", page_us, 4 / page_us});
-  figures.push_back({"bulk_pull_1GiB", median(pulled), "GB/s", median(raw), 0.7, true});
-  figures.push_back({"dirty_scan_256MiB", median(scans), "ms", median(scans_by_file), 1});
+  figures.push_back(
+      at_most("sequential_touch_per_page", median(sequential), "us", page_us, 4 / page_us));
+  figures.push_back(at_least("bulk_pull_1GiB", median(pulled), "GB/s", median(raw), 0.7));
+  figures.push_back(at_most("dirty_scan_256MiB", median(scans), "ms", median(scans_by_file), 1));
   return figures;
 }
 
@@ -276,28 +264,7 @@ std::vector<Figure> measure() {
 
 int main(int argc, char** argv) {
   try {
-    const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
-    bool all_ok = true;
-    nlohmann::json out = nlohmann::json::array();
-    for (const Figure& f : measure()) {
-      const double ratio = f.value / f.yardstick;
-      const bool ok = f.at_least ? ratio >= f.reach : ratio <= f.reach;
-      all_ok &= ok;
-      out.push_back({{"name", f.name},
-                     {"value", f.value},
-                     {"unit", f.unit},
-                     {"yardstick", f.yardstick},
-                     {"ratio", ratio},
-                     {"reach", f.reach},
-                     {"ok", ok}});
-      if (!json) {
-        std::printf("%-26s %8.2f %-4s yardstick %8.2f  ratio %5.2f (at %s %.2f) %s\n",
-                    f.name.c_str(), f.value, f.unit.c_str(), f.yardstick, ratio,
-                    f.at_least ? "least" : "most", f.reach, ok ? "ok" : "OUT OF REACH");
-      }
-    }
-    if (json) std::cout << out.dump(2) << "\n";
-    return all_ok ? 0 : 1;
+    return bench::report(measure(), bench::asks_for_json(argc, argv));
   } catch (const std::exception& e) {
     std::cerr << "bench_pages: " << e.what() << "\n";
     return 1;

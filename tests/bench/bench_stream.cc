@@ -9,12 +9,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <cstring>
 #include <functional>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <thread>
 #include <vector>
 
@@ -22,19 +18,13 @@
 #include "agents/common/fail.h"
 #include "agents/common/secure_stream.h"
 #include "agents/common/unique_fd.h"
+#include "tests/bench/figures.h"
 
 using namespace starling;
+using bench::Figure;
+using bench::median;
 
 namespace {
-
-struct Figure {
-  std::string name;
-  double value;
-  std::string unit;
-  double yardstick;  // measured in the same run, same unit
-  double reach;      // what `value / yardstick` may be
-  bool at_least;     // at least that, or at most
-};
 
 const StreamKey kKey{7};
 
@@ -77,13 +67,6 @@ void read_exactly(ByteStream& stream, MutableBytes space) {
   while (!space.empty()) space = space.subspan(stream.read(space));
 }
 
-double median(std::vector<double> samples) {
-  std::nth_element(samples.begin(),
-                   samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2),
-                   samples.end());
-  return samples[samples.size() / 2];
-}
-
 // Bytes of one direction a second, in MB/s.
 double throughput(Streams& streams) {
   constexpr std::size_t kTotal = 256 * 1024 * 1024;
@@ -122,14 +105,15 @@ double ping_pong(Streams& streams, std::size_t size) {
 }
 
 // Plain and sealed take turns, so that what else the machine does meets both.
-Figure compare(const std::string& name, const std::string& unit, double reach, bool at_least,
+Figure compare(const std::string& name, const std::string& unit, double reach, bool least,
                const std::function<double(bool sealed)>& measure) {
   std::vector<double> plain, sealed;
   for (int i = 0; i < 5; ++i) {
     plain.push_back(measure(false));
     sealed.push_back(measure(true));
   }
-  return {name, median(sealed), unit, median(plain), reach, at_least};
+  return (least ? bench::at_least : bench::at_most)(name, median(sealed), unit, median(plain),
+                                                    reach);
 }
 
 std::vector<Figure> measure() {
@@ -162,28 +146,7 @@ std::vector<Figure> measure() {
 
 int main(int argc, char** argv) {
   try {
-    const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
-    bool all_ok = true;
-    nlohmann::json out = nlohmann::json::array();
-    for (const Figure& f : measure()) {
-      const double ratio = f.value / f.yardstick;
-      const bool ok = f.at_least ? ratio >= f.reach : ratio <= f.reach;
-      all_ok &= ok;
-      out.push_back({{"name", f.name},
-                     {"value", f.value},
-                     {"unit", f.unit},
-                     {"yardstick", f.yardstick},
-                     {"ratio", ratio},
-                     {"reach", f.reach},
-                     {"ok", ok}});
-      if (!json) {
-        std::printf("%-22s %9.1f %-4s  plain TCP %9.1f  ratio %5.2f (at %s %.2f) %s\n",
-                    f.name.c_str(), f.value, f.unit.c_str(), f.yardstick, ratio,
-                    f.at_least ? "least" : "most", f.reach, ok ? "ok" : "OUT OF REACH");
-      }
-    }
-    if (json) std::cout << out.dump(2) << "\n";
-    return all_ok ? 0 : 1;
+    return bench::report(measure(), bench::asks_for_json(argc, argv));
   } catch (const std::exception& e) {
     std::cerr << "bench_stream: " << e.what() << "\n";
     return 1;

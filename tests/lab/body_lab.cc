@@ -22,6 +22,7 @@
 #include "agents/migrate/capture.h"
 #include "agents/migrate/connector.h"
 #include "agents/migrate/deputy_exit.h"
+#include "agents/migrate/message.h"
 #include "agents/migrate/page_source.h"
 #include "agents/migrate/proc_file.h"
 #include "agents/migrate/process_maps.h"
@@ -52,13 +53,6 @@ RemoteAddr address_of(T& object) {
   return {reinterpret_cast<std::uint64_t>(&object)};
 }
 
-template <typename Message>
-std::vector<std::uint8_t> serialise(const Message& message) {
-  std::vector<std::uint8_t> bytes(message.ByteSizeLong());
-  message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()));
-  return bytes;
-}
-
 long call(long nr, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0,
           std::uint64_t d = 0) {
   long out;
@@ -68,6 +62,10 @@ long call(long nr, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0
                : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10)
                : "rcx", "r11", "memory");
   return out;
+}
+
+int counts_for_ever() {
+  while (true) handled = handled + 1;
 }
 
 // One life of a body and the home that watches it.
@@ -250,10 +248,7 @@ class Life {
 
   template <typename Message>
   static Message parse(const Frame& frame) {
-    Message message;
-    if (!message.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())))
-      throw std::runtime_error("a message that cannot be read");
-    return message;
+    return migrate::parse<Message>(frame, "the body");
   }
 
  private:
@@ -478,10 +473,7 @@ std::string link_of(pid_t pid, const std::string& name) {
 }
 
 TEST_F(Body, HasNoRightsAndNothingToUseThemOn) {
-  Life life([] {
-    while (true) handled = handled + 1;
-    return 0;
-  });
+  Life life(counts_for_ever);
   life.depart();
   const pid_t body = life.body();
   ASSERT_NE(body, 0);
@@ -508,10 +500,7 @@ TEST_F(Body, HasNoRightsAndNothingToUseThemOn) {
 }
 
 TEST_F(Body, EndsWithTheConnection) {
-  Life life([] {
-    while (true) handled = handled + 1;
-    return 0;
-  });
+  Life life(counts_for_ever);
   life.depart();
   const pid_t body = life.body();
   ASSERT_NE(body, 0);
@@ -520,10 +509,7 @@ TEST_F(Body, EndsWithTheConnection) {
 }
 
 TEST_F(Body, EndsWithItsHelper) {
-  Life life([] {
-    while (true) handled = handled + 1;
-    return 0;
-  });
+  Life life(counts_for_ever);
   life.depart();
   const pid_t body = life.body();
   ASSERT_NE(body, 0);

@@ -72,6 +72,13 @@ class Away : public testing::Test {
     c.call.may_block = may_block;
     return c;
   }
+  // read(2) from the test, to where the deputy has nothing mapped.
+  ForwardedCall read_call() {
+    const RemoteAddr at = scratch_->at() + 16 * ScratchLayout::kSize;
+    auto c = call(SYS_read, {static_cast<std::uint64_t>(to_[0]), at.value, 100}, true);
+    c.call.out.push_back({.at = at, .capacity = 100, .length = OutSegment::Length::result});
+    return c;
+  }
   std::int64_t make(const ForwardedCall& c) {
     const auto before = results_.size();
     calls_->start(c);
@@ -90,6 +97,13 @@ class Away : public testing::Test {
     calls_.reset();
     tracee_->set_options(0);
     tracee_.reset();
+  }
+
+  // For wait_for_end().
+  void ends_at_home() {
+    home();
+    ASSERT_EQ(::write(to_[1], "q", 1), 1);
+    EXPECT_EQ(child_->wait(), 11);
   }
 
   void TearDown() override {
@@ -132,20 +146,12 @@ TEST_F(Away, MakesCallsNatively) {
   char text[8] = {};
   EXPECT_EQ(::read(from_[0], text, sizeof text), 5);
   EXPECT_STREQ(text, "hello");
-  home();
-  ASSERT_EQ(::write(to_[1], "q", 1), 1);
-  EXPECT_EQ(child_->wait(), 11);
+  ends_at_home();
 }
 
 TEST_F(Away, ABlockingCallLetsTheRestGoOnAndBringsItsData) {
   start(wait_for_end);
-  const RemoteAddr at = scratch_->at() + 16 * ScratchLayout::kSize;
-  auto read = call(SYS_read, {static_cast<std::uint64_t>(to_[0]), at.value, 100}, true);
-  OutSegment out;
-  out.at = at;
-  out.capacity = 100;
-  out.length = OutSegment::Length::result;
-  read.call.out.push_back(out);
+  const auto read = read_call();
   calls_->start(read);
   pump(50);
   EXPECT_TRUE(calls_->busy());
@@ -155,9 +161,7 @@ TEST_F(Away, ABlockingCallLetsTheRestGoOnAndBringsItsData) {
   EXPECT_EQ(results_[0].result, 4);
   ASSERT_EQ(results_[0].out.size(), 1u);
   EXPECT_EQ(results_[0].out[0].bytes, (std::vector<std::uint8_t>{'d', 'a', 't', 'a'}));
-  home();
-  ASSERT_EQ(::write(to_[1], "q", 1), 1);
-  EXPECT_EQ(child_->wait(), 11);
+  ends_at_home();
 }
 
 TEST_F(Away, HandsSignalsOnWithTheirInformation) {
@@ -179,9 +183,7 @@ TEST_F(Away, HandsSignalsOnWithTheirInformation) {
     }
   }
   EXPECT_EQ(queued, 1);
-  home();
-  ASSERT_EQ(::write(to_[1], "q", 1), 1);
-  EXPECT_EQ(child_->wait(), 11);
+  ends_at_home();
 }
 
 TEST_F(Away, ASignalToItselfComesBeforeTheCallsResult) {
@@ -203,20 +205,12 @@ TEST_F(Away, ASignalToItselfComesBeforeTheCallsResult) {
     ASSERT_EQ(got_.size(), 1u);
     EXPECT_EQ(got_[0].first, child_->pid());
   }
-  home();
-  ASSERT_EQ(::write(to_[1], "q", 1), 1);
-  EXPECT_EQ(child_->wait(), 11);
+  ends_at_home();
 }
 
 TEST_F(Away, AnInterruptedCallAnswersWithARestart) {
   start(wait_for_end);
-  const RemoteAddr at = scratch_->at() + 16 * ScratchLayout::kSize;
-  auto read = call(SYS_read, {static_cast<std::uint64_t>(to_[0]), at.value, 100}, true);
-  OutSegment out;
-  out.at = at;
-  out.capacity = 100;
-  out.length = OutSegment::Length::result;
-  read.call.out.push_back(out);
+  const auto read = read_call();
   calls_->start(read);
   pump(20);
   calls_->interrupt(child_->pid(), read.cookie + 1);
@@ -228,9 +222,7 @@ TEST_F(Away, AnInterruptedCallAnswersWithARestart) {
   // The interrupt that came late does not disturb the next call.
   calls_->interrupt(child_->pid(), read.cookie);
   EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
-  home();
-  ASSERT_EQ(::write(to_[1], "q", 1), 1);
-  EXPECT_EQ(child_->wait(), 11);
+  ends_at_home();
 }
 
 TEST_F(Away, ASleepGoesOnAtHomeWhereItWas) {

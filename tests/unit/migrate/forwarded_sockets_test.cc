@@ -230,22 +230,20 @@ std::vector<Trial> trials() {
            },
        .before = [] { make_sockets(SOCK_DGRAM); },
        .least = -EAGAIN});
+  // So that there is a name.
+  const auto from_itself = [bound] {
+    bound(SOCK_DGRAM);
+    const sockaddr_un name = own_name();
+    if (::sendto(kA, "self", 4, 0, reinterpret_cast<const sockaddr*>(&name), kNameSize) != 4)
+      fail_errno("sendto");
+  };
   add({.name = "RecvmsgNamed",
        .nr = SYS_recvmsg,
        .fill =
            [] {
              return CallArgs{kA, put_message(128, 0), 0};
            },
-       .before =
-           [bound] {
-             bound(SOCK_DGRAM);
-             // From itself, so that there is a name.
-             const sockaddr_un name = own_name();
-             if (::sendto(kA, "self", 4, 0, reinterpret_cast<const sockaddr*>(&name), kNameSize) !=
-                 4) {
-               fail_errno("sendto");
-             }
-           },
+       .before = from_itself,
        .least = 4});
   add({.name = "RecvmsgNamedShortRoom",
        .nr = SYS_recvmsg,
@@ -253,15 +251,7 @@ std::vector<Trial> trials() {
            [] {
              return CallArgs{kA, put_message(9, 0), 0};
            },
-       .before =
-           [bound] {
-             bound(SOCK_DGRAM);
-             const sockaddr_un name = own_name();
-             if (::sendto(kA, "self", 4, 0, reinterpret_cast<const sockaddr*>(&name), kNameSize) !=
-                 4) {
-               fail_errno("sendto");
-             }
-           },
+       .before = from_itself,
        .least = 4});
   add({.name = "Recvmmsg",
        .nr = SYS_recvmmsg,
