@@ -78,7 +78,9 @@ Suite find_suite(const std::string& name, const FlockOptions& options) {
   if (name == "boot") return boot_suite(options);
   if (name == "failover") return failover_suite(options);
   if (name == "migration") return migration_suite(options);
-  throw builder::Error("there is no suite '" + name + "'").hint("one of boot, failover, migration");
+  if (name == "criu") return criu_suite(options);
+  throw builder::Error("there is no suite '" + name + "'")
+      .hint("one of boot, failover, migration, criu");
 }
 
 nlohmann::json run_suite(const Suite& suite, TestRun& run, std::ostream& out) {

@@ -61,6 +61,10 @@ Suite failover_suite(const FlockOptions& options);
 // Programs started on machine 1 are moved 1 -> 2 -> 3 -> 1 and show what they show unmoved.
 Suite migration_suite(const FlockOptions& options);
 
+// The frozen time of a move beside that of CRIU's dump and restore of the same process on the same
+// machine; figures in the report. The image must have criu.
+Suite criu_suite(const FlockOptions& options);
+
 // The suite of this name; throws builder::Error naming those there are.
 Suite find_suite(const std::string& name, const FlockOptions& options);
 

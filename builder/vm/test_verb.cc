@@ -17,7 +17,7 @@ int vm_test(const std::vector<std::string>& args) {
   auto known = vm::flock_arguments(options);
   known.add_options()
       ("suite", po::value(&suite_name)->default_value("boot")->value_name("NAME"),
-       "what to test: boot, failover or migration")
+       "what to test: boot, failover, migration or criu")
       ("timeout", po::value(&timeout_s)->default_value(900)->value_name("SECONDS"),
        "give up after this long")
       ("keep", po::bool_switch(&keep), "keep the logs of a run that passed")

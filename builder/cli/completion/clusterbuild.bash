@@ -30,7 +30,7 @@ _clusterbuild()
         --nic) COMPREPLY=($(compgen -W 'virtio e1000 e1000e rtl8139' -- "$cur")) ;;
         --suite)
             if [[ $verb == test ]]; then
-                COMPREPLY=($(compgen -W 'boot failover migration' -- "$cur"))
+                COMPREPLY=($(compgen -W 'boot failover migration criu' -- "$cur"))
             fi ;;
         --config | -c)
             COMPREPLY=($(compgen -f -X '!*.ini' -- "$cur") $(compgen -d -- "$cur")) ;;
