@@ -133,7 +133,14 @@ Reason from_relatives(pid_t pid) {
   const auto fields = read_stat(pid);
   if (fields.size() > 1) relatives.push_back(std::atoi(fields[1].c_str()));
   for (const pid_t tid : read_tasks(pid)) {
-    const std::string children = read_proc(pid, "task/" + std::to_string(tid) + "/children");
+    std::string children;
+    try {
+      children = read_proc(pid, "task/" + std::to_string(tid) + "/children");
+    } catch (const std::system_error& e) {
+      // A thread may have ended since it was listed.
+      if (tid != pid && (e.code().value() == ENOENT || e.code().value() == ESRCH)) continue;
+      throw;
+    }
     for (const char* at = children.c_str(); *at;) {
       char* end;
       const long child = std::strtol(at, &end, 10);

@@ -12,6 +12,7 @@
 
 #include <cstring>
 #include <thread>
+#include <vector>
 
 #include "agents/migrate/host.h"
 #include "agents/migrate/inspect.h"
@@ -228,6 +229,19 @@ TEST(Inspect, NamesWhatKeepsAProcessHome) {
               testing::AnyOf("", "it maps /dev/full"));
   EXPECT_THROW(reason_to_stay(0x3fffffff), ProcessGone);
   EXPECT_EQ(reason_to_stay(2).value_or(""), "it is a thread of the kernel");
+}
+
+TEST(Inspect, AThreadThatEndsMeanwhileIsNotTheProcess) {
+  Alone child([&](int ready) {
+    if (::write(ready, "x", 1) != 1) return 1;
+    while (true) {
+      std::vector<std::thread> threads;
+      for (int i = 0; i < 20; ++i) threads.emplace_back([] {});
+      for (auto& t : threads) t.join();
+    }
+    return 0;
+  });
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(reason_to_stay(child.pid()).value_or(""), "");
 }
 
 TEST(Inspect, NamesTheOtherSideOfSharedMemory) {
