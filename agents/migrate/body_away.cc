@@ -15,6 +15,7 @@
 #include "agents/common/clock.h"
 #include "agents/common/fail.h"
 #include "agents/common/log.h"
+#include "agents/migrate/body_threads.h"
 #include "agents/migrate/kernel_sizes.h"
 #include "agents/migrate/message.h"
 #include "agents/migrate/proc_file.h"
@@ -37,6 +38,10 @@ constexpr std::chrono::seconds kHomePatience(60);
 void put(std::vector<std::uint8_t>& body, const void* value, std::size_t size) {
   const auto* bytes = static_cast<const std::uint8_t*>(value);
   body.insert(body.end(), bytes, bytes + size);
+}
+
+bool makes_thread(std::int32_t nr) {
+  return nr == SYS_clone || nr == SYS_clone3;
 }
 
 bool is_restart(std::int64_t result) {
@@ -209,13 +214,18 @@ void BodyAway::take_call(const seccomp_notif& notification) {
     case CallClass::local:
       listener_.let_run(thread.cookie);
       break;
+    case CallClass::both:
+      if (threads_at_home_) {
+        hold(thread, std::string(syscall_rule(thread.nr).name) + ": the guest cannot make it");
+        break;
+      }
+      [[fallthrough]];
     case CallClass::forwarded:
       forward(tid, thread, behaviour, context);
       break;
     case CallClass::emulated:
       emulate(thread);
       break;
-    case CallClass::both:
     case CallClass::home:
       hold(thread, std::string(syscall_rule(thread.nr).name) + ": " + std::string(behaviour.why));
       break;
@@ -303,8 +313,12 @@ void BodyAway::end_thread(pid_t tid, Thread& thread) {
   }
   threads_.erase(tid);
   parts_.threads.remove(tid);
+  tell_thread_exit(inner);
+}
+
+void BodyAway::tell_thread_exit(pid_t number) {
   std::vector<std::uint8_t> body;
-  put(body, &inner, sizeof inner);
+  put(body, &number, sizeof number);
   control_.send(kThreadExit, body);
 }
 
@@ -358,7 +372,11 @@ void BodyAway::take_result(CallResult result) {
       result.result = -EFAULT;
   }
   if (!first) {
-    answer(tid, thread, result.result);
+    if (makes_thread(thread.nr) && result.result > 0) {
+      make_thread(tid, thread, static_cast<pid_t>(result.result));
+    } else {
+      answer(tid, thread, result.result);
+    }
     return;
   }
   // Its kernel looks at signals before it goes on, and restarts the call if it must.
@@ -367,6 +385,31 @@ void BodyAway::take_result(CallResult result) {
   tracee_.set_registers(tid, registers);
   thread.at = stopping_ ? At::stopped : At::running;
   if (!stopping_) tracee_.resume(tid);
+}
+
+// Home has made its part of a new thread, which is `number`. As if its call had been interrupted
+// the maker is sent back to it, and there it makes the thread here.
+void BodyAway::make_thread(pid_t maker, Thread& thread, pid_t number) {
+  answer(maker, thread, kRestartNoIntr);
+  const auto status = tracee_.wait(maker, kStopPatience);
+  if (!status) throw std::runtime_error("a thread of the body could not be stopped");
+  std::optional<pid_t> made;
+  if (WIFSTOPPED(*status) && *status >> 16 == PTRACE_EVENT_STOP) {
+    Registers registers = tracee_.registers(maker);
+    restart_interrupted_call(registers);
+    tracee_.set_registers(maker, registers);
+    made = start_thread(body_, parts_, maker, number);
+    threads_at_home_ = !made;
+    tracee_.resume(maker);
+  } else {
+    take_report(maker, *status);  // it makes its call again, or never
+  }
+  if (made) {
+    threads_[*made] = {};
+    tracee_.resume(*made);
+  } else {
+    tell_thread_exit(number);
+  }
 }
 
 void BodyAway::answer(pid_t tid, Thread& thread, std::int64_t result) {

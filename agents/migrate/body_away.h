@@ -95,6 +95,8 @@ class BodyAway {
   void end_thread(pid_t tid, Thread& thread);
   void end_process(pid_t tid, const seccomp_notif& notification);
   void take_result(CallResult result);
+  void make_thread(pid_t maker, Thread& thread, pid_t number);
+  void tell_thread_exit(pid_t number);
   void answer(pid_t tid, Thread& thread, std::int64_t result);
   void take_home_signal(const pb::Signal& signal);
   void interrupt_calls(pid_t only);
@@ -121,8 +123,9 @@ class BodyAway {
   std::int64_t stopped_at_ = 0;  // for coming home; monotonic ns
   std::int64_t last_tick_ = 0;   // monotonic ns
   std::int64_t last_signal_ = std::numeric_limits<std::int64_t>::min();  // from home; monotonic ns
-  bool wanted_ = false;                                                  // kWantHome was sent
-  bool stopping_ = false;                                                // kStop was received
+  bool threads_at_home_ = false;  // the guest has failed to make one
+  bool wanted_ = false;           // kWantHome was sent
+  bool stopping_ = false;         // kStop was received
   std::optional<End> end_;
   AwayStats stats_;
 };

@@ -237,10 +237,7 @@ class Builder {
   void take_threads(pid_t service) {
     Tracee& tracee = body_.tracee();
     for (const pid_t tid : read_tasks(body_.pid())) {
-      const std::string status = read_proc(body_.pid(), "task/" + std::to_string(tid) + "/status");
-      const std::string numbers(status_field(status, "NSpid"));
-      const auto inner = static_cast<pid_t>(std::strtol(
-          numbers.c_str() + std::min(numbers.size(), numbers.find('\t') + 1), nullptr, 10));
+      const pid_t inner = number_inside(body_.pid(), tid);
       parts_.threads.add(tid, inner);
       if (inner == service) parts_.service = tid;
       if (tid == body_.pid()) continue;
@@ -379,6 +376,13 @@ class Builder {
 };
 
 }  // namespace
+
+pid_t number_inside(pid_t pid, pid_t tid) {
+  const std::string status = read_proc(pid, "task/" + std::to_string(tid) + "/status");
+  const std::string numbers(status_field(status, "NSpid"));  // ours, its own
+  return static_cast<pid_t>(
+      std::strtol(numbers.c_str() + std::min(numbers.size(), numbers.find('\t') + 1), nullptr, 10));
+}
 
 void ThreadNumbers::add(pid_t here, pid_t inner) {
   inner_[here] = inner;

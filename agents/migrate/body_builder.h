@@ -11,6 +11,9 @@
 
 namespace starling::migrate {
 
+// The number that thread `tid` of process `pid` has in its own pid namespace.
+pid_t number_inside(pid_t pid, pid_t tid);
+
 // Thread numbers as the body sees them (and home), and as this process does.
 class ThreadNumbers {
  public:

@@ -43,7 +43,11 @@ DeputyCalls::DeputyCalls(Tracee& tracee, Scratch& scratch, DeputySignals& signal
       layout_(tracee, scratch),
       memory_(tracee) {
   for (const pid_t tid : tracee_.threads())
-    if (tid != signals_.sentry()) tracee_.set_mask(tid, kCallMask);
+    if (tid != signals_.sentry()) add_thread(tid);
+}
+
+void DeputyCalls::add_thread(pid_t tid) {
+  tracee_.set_mask(tid, kCallMask);
 }
 
 bool DeputyCalls::prepare(const ForwardedCall& call) {

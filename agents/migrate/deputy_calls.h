@@ -23,6 +23,8 @@ class DeputyCalls {
   using Reply = std::function<void(const CallResult&)>;
   DeputyCalls(Tracee& tracee, Scratch& scratch, DeputySignals& signals, Reply reply);
 
+  // A thread that was made while the process is away.
+  void add_thread(pid_t tid);
   // Throws ProtocolError when the thread is unknown or busy.
   void start(ForwardedCall call);
   // The thread was stopped inside a call when the process left; its kernel finishes that call, and

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "agents/migrate/deputy_threads.h"
 #include "agents/migrate/kernel_sizes.h"
 #include "agents/migrate/proc_file.h"
 
@@ -29,20 +30,9 @@ DeputySignals::DeputySignals(Tracee& tracee, Scratch& scratch, Forward forward)
     : tracee_(tracee), scratch_(scratch), forward_(std::move(forward)) {}
 
 void DeputySignals::start() {
-  const pid_t maker = tracee_.pid();
-  tracee_.set_options(PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE);
-  // It shares everything and never runs on the stack it seems to share with its maker.
-  const std::int64_t tid = scratch_.call(
-      maker, SYS_clone,
-      {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, 0, 0, 0,
-       0});
-  tracee_.set_options(PTRACE_O_EXITKILL);
+  const std::int64_t tid = start_thread(tracee_, scratch_, tracee_.pid());
   if (tid <= 0) throw std::runtime_error("the thread that takes signals could not be started");
   sentry_ = static_cast<pid_t>(tid);
-  tracee_.add(sentry_);
-  const auto status = tracee_.wait(sentry_, kPatience);
-  if (!status || !WIFSTOPPED(*status))
-    throw std::runtime_error("the thread that takes signals did not stop");
   Registers r = tracee_.registers(sentry_);
   r.rip = (scratch_.at() + ScratchLayout::kPause).value;
   r.orig_rax = ~0ULL;

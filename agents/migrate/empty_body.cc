@@ -8,6 +8,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <thread>
 
@@ -98,16 +100,25 @@ struct Child {
   }
 };
 
+// Only who is in a pid namespace can say which number comes next there: proc_sys_kernel(5). It is
+// told one, and answers 1 when it has said so.
 [[noreturn]] void run_init(int lifeline) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "body-init");
   ::signal(SIGCHLD, SIG_IGN);
   ::dup2(lifeline, 0);
   ::syscall(SYS_close_range, 1, ~0U, 0);
-  char byte;
-  while (::read(0, &byte, 1) < 0 && errno == EINTR) {
+  const int last_pid = ::open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+  while (true) {
+    std::int32_t number = 0;
+    const ssize_t n = ::recv(0, &number, sizeof number, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n != sizeof number) ::_exit(0);
+    char text[16];
+    const int size = std::snprintf(text, sizeof text, "%d", number - 1);
+    const char done = ::pwrite(last_pid, text, static_cast<std::size_t>(size), 0) == size;
+    if (::send(0, &done, 1, MSG_NOSIGNAL) != 1) ::_exit(0);
   }
-  ::_exit(0);
 }
 
 void write_all_of(const char* path, const std::string& text) {
@@ -186,11 +197,13 @@ void EmptyBody::make_namespaces(const ClockOffsets& clocks) {
 }
 
 void EmptyBody::start_init() {
-  auto [read_end, write_end] = make_pipe();
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) fail_errno("socketpair");
+  lifeline_.reset(ends[0]);
+  const UniqueFd other(ends[1]);
   init_ = ::fork();
   if (init_ < 0) fail_errno("fork");
-  if (init_ == 0) run_init(read_end.get());
-  lifeline_ = std::move(write_end);
+  if (init_ == 0) run_init(other.get());
 }
 
 void EmptyBody::start_stub() {
@@ -249,6 +262,12 @@ UniqueFd EmptyBody::fetch(int descriptor) const {
   UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd_.get(), descriptor, 0)));
   if (!fd) fail_errno("pidfd_getfd");
   return fd;
+}
+
+bool EmptyBody::set_next_number(pid_t number) {
+  char done = 0;
+  return ::send(lifeline_.get(), &number, sizeof number, MSG_NOSIGNAL) == sizeof number &&
+         ::recv(lifeline_.get(), &done, 1, 0) == 1 && done == 1;
 }
 
 void EmptyBody::kill() {

@@ -48,6 +48,10 @@ class EmptyBody {
   // A copy of a descriptor of the body.
   UniqueFd fetch(int descriptor) const;
 
+  // The next task that the body makes gets this number of its namespace, if it is free. false: the
+  // guest cannot have it so.
+  [[nodiscard]] bool set_next_number(pid_t number);
+
   // Kills the body with all its threads and reaps them. Idempotent; does not throw.
   void kill();
 
@@ -61,7 +65,7 @@ class EmptyBody {
   pid_t inner_;
   pid_t pid_ = 0;
   pid_t init_ = 0;
-  UniqueFd lifeline_;  // init ends when it is closed
+  UniqueFd lifeline_;  // to init, which ends when it is closed
   UniqueFd pidfd_;
   UniqueFd userfaultfd_;
   std::optional<Tracee> tracee_;

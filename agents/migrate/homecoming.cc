@@ -186,6 +186,12 @@ void Homecoming::restore_thread(const pb::ThreadState& thread) {
   batch.add("set_robust_list", SYS_set_robust_list, {thread.robust_list(), 24});
   batch.run();
   scratch_.call(tid, SYS_set_tid_address, {thread.clear_child_tid()});
+  // A thread that left has registered already, EBUSY; one that was made away has not.
+  if (thread.rseq() != 0) {
+    const auto registered = scratch_.call(
+        tid, SYS_rseq, {thread.rseq(), thread.rseq_size(), 0, thread.rseq_signature()});
+    if (registered != 0 && registered != -EBUSY) throw std::runtime_error("rseq");
+  }
 }
 
 void Homecoming::finish() {

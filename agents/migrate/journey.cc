@@ -3,12 +3,14 @@
 
 #include <poll.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cstring>
 
 #include "agents/migrate/capture.h"
 #include "agents/migrate/deputy_exit.h"
+#include "agents/migrate/deputy_threads.h"
 #include "agents/migrate/host.h"
 #include "agents/migrate/inspect.h"
 #include "agents/migrate/message.h"
@@ -233,7 +235,7 @@ void Journey::on_frame(const Frame& frame) {
         // It crossed with our stop; nothing is done, the process will make it at home.
         channel_->send(kResult, encode(CallResult{call.tid, call.cookie, kRestartNoIntr, 0, {}}));
       } else {
-        calls_->start(std::move(call));
+        start_call(std::move(call));
       }
       break;
     }
@@ -267,6 +269,19 @@ void Journey::on_frame(const Frame& frame) {
     default:
       throw ProtocolError("the guest sent a message of unknown type " + std::to_string(frame.type));
   }
+}
+
+void Journey::start_call(ForwardedCall call) {
+  if (call.call.nr != SYS_clone && call.call.nr != SYS_clone3) {
+    calls_->start(std::move(call));
+    return;
+  }
+  // The guest has seen that the new task is to be a thread; what it made of it there, it makes.
+  if (!tracee_->stopped(call.tid) || calls_->busy(call.tid) || call.tid == signals_->sentry())
+    throw ProtocolError("thread " + std::to_string(call.tid) + " cannot make another");
+  const std::int64_t made = start_thread(*tracee_, *scratch_, call.tid);
+  if (made > 0) calls_->add_thread(static_cast<pid_t>(made));
+  channel_->send(kResult, encode(CallResult{call.tid, call.cookie, made, 0, {}}));
 }
 
 void Journey::bring_home() {

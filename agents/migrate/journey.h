@@ -70,6 +70,7 @@ class Journey {
   void roll_back() noexcept;
   void commit();
   void on_frame(const Frame& frame);
+  void start_call(ForwardedCall call);
   void on_report(pid_t tid, int status);
   void come_home(const Frame& frame);
   Frame await_frame(int patience_ms);

@@ -9,6 +9,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "agents/migrate/syscall_cases.h"
+
 namespace starling::migrate {
 namespace {
 
@@ -19,6 +21,7 @@ using Length = OutSegment::Length;
 constexpr std::uint64_t kIovec = 16;
 constexpr std::uint64_t kMsghdr = 56, kMmsghdr = 64, kMsgLen = 56;
 constexpr std::uint64_t kNameLen = 8, kIov = 16, kIovLen = 24, kControl = 32, kControlLen = 40;
+constexpr std::uint64_t kCloneArgsFirst = 64, kCloneArgs = 88;  // the first version, and the last
 constexpr std::uint64_t kMaxIovecs = 1024;   // UIO_MAXIOV; more: the kernel refuses
 constexpr std::uint64_t kMaxSockaddr = 128;  // struct sockaddr_storage
 
@@ -64,6 +67,7 @@ class Marshaller {
   void iovecs(RemoteAddr at, std::uint64_t count, bool filled, const Received& received);
   void message(RemoteAddr at, Bytes header, bool filled, const Received& received);
   void messages(RemoteAddr at, const Arg& arg, bool filled);
+  void thread_args(RemoteAddr at, const Arg& arg);
 
   MarshalledCall& call_;
   const CallContext& context_;
@@ -230,8 +234,22 @@ void Marshaller::messages(RemoteAddr at, const Arg& arg, bool filled) {
   }
 }
 
+// struct clone_args, clone3(2). Nothing of it is for home.
+void Marshaller::thread_args(RemoteAddr at, const Arg& arg) {
+  constexpr std::size_t kFlags = 0, kExitSignal = 32, kSetTidSize = 72;
+  const auto size = size_of(arg);
+  if (!size || *size < kCloneArgsFirst || *size > kCloneArgs) return go_home("not a thread's");
+  std::array<std::uint8_t, kCloneArgs> bytes{};
+  if (body_.read(at, MutableBytes(bytes).first(*size)) != *size) return bad_address(at);
+  const bool of_thread =
+      (load<std::uint64_t>(bytes, kFlags) & cases::kThreadFlagsMask) == cases::kThreadFlags &&
+      load<std::uint64_t>(bytes, kExitSignal) == 0 && load<std::uint64_t>(bytes, kSetTidSize) == 0;
+  if (!of_thread) go_home("makes a process, or a thread of an unusual kind");
+}
+
 void Marshaller::argument(std::size_t index, const Arg& arg) {
   const RemoteAddr at{call_.args[index]};
+  if (arg.kind == ArgKind::thread_args) return thread_args(at, arg);
   if (arg.kind == ArgKind::none || at.null()) return;
   switch (arg.kind) {
     case ArgKind::none:
@@ -302,6 +320,8 @@ void Marshaller::argument(std::size_t index, const Arg& arg) {
       if (const auto pair = copy_in(at, arg.size); pair && load<std::uint64_t>(*pair, 0) != 0) {
         go_home("waits with a signal mask of its own");
       }
+      return;
+    case ArgKind::thread_args:
       return;
     case ArgKind::sigevent:
       // sigev_notify follows sigev_value and sigev_signo; SIGEV_THREAD_ID is 4.

@@ -37,8 +37,8 @@ inline constexpr std::string_view kFutexLocal =
 // wait for userfaultfd but says EFAULT (fault_in_user_writeable in kernel/futex).
 inline constexpr Behaviour kFutexChanges =
     emulated("The page with the futex is pulled first, then the call runs in the body.");
-#define STARLING_CHANGING_FUTEX(op)                    \
-  {{masked(1, 0xff, 0x80 | (op))}, kFutexChanges}, {   \
+#define STARLING_CHANGING_FUTEX(op)                       \
+  {{masked(1, 0xff, 0x80 | (op))}, kFutexChanges}, {      \
     {kNoSharedMemory, masked(1, 0xff, op)}, kFutexChanges \
   }
 inline constexpr Case kFutex[] = {
@@ -52,8 +52,8 @@ inline constexpr Case kFutex[] = {
     STARLING_CHANGING_FUTEX(11),                    // FUTEX_WAIT_REQUEUE_PI
     STARLING_CHANGING_FUTEX(12),                    // FUTEX_CMP_REQUEUE_PI
     STARLING_CHANGING_FUTEX(13),                    // FUTEX_LOCK_PI2
-    {{has(1, 128)}, local(kFutexLocal)},      // FUTEX_PRIVATE_FLAG
-    {{kNoSharedMemory}, local(kFutexLocal)},  // pthread_join waits so
+    {{has(1, 128)}, local(kFutexLocal)},            // FUTEX_PRIVATE_FLAG
+    {{kNoSharedMemory}, local(kFutexLocal)},        // pthread_join waits so
 };
 #undef STARLING_CHANGING_FUTEX
 inline constexpr Case kFutex2[] = {
@@ -63,6 +63,18 @@ inline constexpr Case kFutex2[] = {
 
 // Each waiter says for itself whether its word is private.
 inline constexpr Case kFutexWaitv[] = {{{kNoSharedMemory}, local(kFutexLocal)}};
+
+// -- threads -------------------------------------------------------------------------------------
+
+// What shares all that threads of a process share, as pthreads and the runtimes of languages make
+// it: CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM and of the others none but CLONE_SETTLS,
+// PARENT_SETTID, CHILD_CLEARTID, DETACHED (which means nothing) and CHILD_SETTID.
+inline constexpr std::uint64_t kThreadFlags = 0x50f00;
+inline constexpr std::uint64_t kThreadFlagsMask = ~std::uint64_t{0x1780000};
+inline constexpr Behaviour kNewThread =
+    both("A thread of the deputy is made first and has the number; then the body's is made.");
+inline constexpr Case kClone[] = {
+    {{Condition{Condition::Test::equal, 0, kThreadFlagsMask, kThreadFlags}}, kNewThread}};
 
 // -- clocks and timers -------------------------------------------------------------------------
 

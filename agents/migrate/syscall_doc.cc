@@ -104,6 +104,8 @@ std::string describe(const Arg& arg) {
       return "time in and out " + size_of(arg);
     case ArgKind::sigevent:
       return "sigevent, not SIGEV_THREAD_ID";
+    case ArgKind::thread_args:
+      return "clone_args of a thread";
   }
   return {};
 }
@@ -140,7 +142,7 @@ std::string syscall_document() {
       "| forwarded | in the deputy, by home's kernel; arguments are copied to the same addresses "
       "|\n"
       "| emulated | not as it is: the guest's agent answers, or prepares it |\n"
-      "| both | in the deputy, then in the body (no call yet) |\n"
+      "| both | in the deputy, then in the body |\n"
       "| home | at home: the whole process comes home first |\n"
       "| thread exit, process exit | on both sides |\n\n";
   std::map<std::string_view, int> calls;

@@ -17,7 +17,7 @@ enum class CallClass : std::uint8_t {
   local,         // in the body, by the guest's kernel; as a seccomp reply: FLAG_CONTINUE
   forwarded,     // in the deputy, by home's kernel
   emulated,      // the guest's agent makes the answer, or prepares it and lets the call run
-  both,          // in the deputy first and, when that succeeded, in the body too; no call yet
+  both,          // in the deputy first and, when that succeeded, in the body too: new threads
   home,          // the process comes home first and makes the call there
   thread_exit,   // exit(2): home learns it, the thread ends on both sides
   process_exit,  // exit_group(2)
@@ -48,6 +48,7 @@ enum class ArgKind : std::uint8_t {
   remainder,     // out, `size` bytes: written only when the call was interrupted
   time_left,     // in and out, `size` bytes: written whatever the result is
   sigevent,      // in: struct sigevent; SIGEV_THREAD_ID goes home
+  thread_args,   // struct clone_args of `count` bytes, looked at only; not a thread's: goes home
 };
 
 struct Arg {

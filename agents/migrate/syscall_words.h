@@ -19,6 +19,7 @@ using ArgKind::out_result;
 using ArgKind::pollfds;
 using ArgKind::remainder;
 using ArgKind::sigevent;
+using ArgKind::thread_args;
 using ArgKind::time_left;
 using ArgKind::value_result;
 
@@ -68,6 +69,9 @@ constexpr Behaviour emulated(std::string_view why) {
 }
 constexpr Behaviour forwarded(std::string_view why, const Args& args = {}) {
   return {CallClass::forwarded, args, false, why};
+}
+constexpr Behaviour both(std::string_view why, const Args& args = {}) {
+  return {CallClass::both, args, false, why};
 }
 // May wait without bound.
 constexpr Behaviour waits(std::string_view why, const Args& args = {}) {

@@ -172,6 +172,10 @@ void Tracee::set_options(unsigned long options) {
     request(PTRACE_SETOPTIONS, tid, nullptr, reinterpret_cast<void*>(options));
 }
 
+void Tracee::set_options(pid_t tid, unsigned long options) {
+  request(PTRACE_SETOPTIONS, tid, nullptr, reinterpret_cast<void*>(options));
+}
+
 Registers Tracee::registers(pid_t tid) const {
   Registers registers{};
   request(PTRACE_GETREGS, tid, nullptr, &registers);
@@ -213,6 +217,12 @@ siginfo_t Tracee::signal_info(pid_t tid) const {
 
 void Tracee::set_signal_info(pid_t tid, const siginfo_t& info) {
   request(PTRACE_SETSIGINFO, tid, nullptr, const_cast<siginfo_t*>(&info));
+}
+
+unsigned long Tracee::event_message(pid_t tid) const {
+  unsigned long message = 0;
+  request(PTRACE_GETEVENTMSG, tid, nullptr, &message);
+  return message;
 }
 
 void Tracee::resume(pid_t tid, int signal) {

@@ -44,6 +44,8 @@ class Tracee {
 
   // PTRACE_O_*; from now on, for every thread.
   void set_options(unsigned long options);
+  // Of one stopped thread.
+  void set_options(pid_t tid, unsigned long options);
 
   // The following need the thread stopped.
   Registers registers(pid_t tid) const;
@@ -54,6 +56,7 @@ class Tracee {
   void set_mask(pid_t tid, std::uint64_t mask);
   siginfo_t signal_info(pid_t tid) const;  // of a signal-delivery-stop
   void set_signal_info(pid_t tid, const siginfo_t& info);
+  unsigned long event_message(pid_t tid) const;  // of a PTRACE_EVENT stop
   // PTRACE_CONT and the like; `signal` 0 swallows the signal of a signal-delivery-stop.
   void resume(pid_t tid, int signal = 0);
   void resume_to_syscall(pid_t tid, int signal = 0);

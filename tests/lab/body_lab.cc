@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -192,9 +193,10 @@ class Life {
     control_->send(kSignal, serialise(signal));
   }
 
-  // From the stop to the last page; what came home.
-  pb::ProcessState come_home() {
+  // From the stop to the last page; what came home. `after_stop` answers what is still asked for.
+  pb::ProcessState come_home(const std::function<void()>& after_stop = [] {}) {
     control_->send(kStop, {});
+    after_stop();
     auto home = parse<pb::ProcessState>(await(kHomeState));
     while (true) {
       Frame frame = next();
@@ -307,6 +309,131 @@ TEST_F(Body, LivesFromTheFirstInstructionToTheLast) {
   EXPECT_EQ(words[0], life.pid());
   EXPECT_EQ(words[1], 25);
   EXPECT_EQ(life.body(), 0) << "it is not killed before home is told";
+  EXPECT_EQ(life.end(), 0);
+}
+
+alignas(16) char stack_of_thread[64 * 1024];
+volatile std::uint64_t thread_number;
+
+[[noreturn]] void a_thread() {
+  thread_number = static_cast<std::uint64_t>(call(SYS_gettid));
+  call(SYS_getuid);
+  while (true) call(SYS_exit, 0);
+}
+
+// clone(2) as Go's runtime makes it.
+long make_a_thread() {
+  constexpr std::uint64_t kFlags =
+      CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM | CLONE_THREAD;
+  long made;
+  register void (*there)() asm("r12") = a_thread;
+  asm volatile(
+      "syscall\n"
+      "test %%rax, %%rax\n"
+      "jnz 1f\n"
+      "call *%%r12\n"
+      "1:\n"
+      : "=a"(made)
+      : "a"(SYS_clone), "D"(kFlags), "S"(stack_of_thread + sizeof stack_of_thread), "d"(0),
+        "r"(there)
+      : "rcx", "r11", "memory");
+  return made;
+}
+
+std::int32_t number_in(const Frame& frame) {
+  std::int32_t number = 0;
+  if (frame.body.size() >= sizeof number) std::memcpy(&number, frame.body.data(), sizeof number);
+  return number;
+}
+
+TEST_F(Body, MakesAThreadWithTheNumberItHasAtHome) {
+  thread_number = 0;
+  Life life([] {
+    result = static_cast<std::uint64_t>(make_a_thread());
+    call(SYS_getgid);
+    return counts_for_ever();
+  });
+  life.depart();
+  const auto clone = life.await_call();
+  EXPECT_EQ(clone.call.nr, SYS_clone);
+  EXPECT_EQ(clone.tid, life.pid());
+  const pid_t number = life.pid() + 1;
+  life.answer(clone, number);
+  // Both go on, in any order; a call of the new thread is known by its number.
+  ForwardedCall of_maker, of_new;
+  for (int i = 0; i < 2; ++i) {
+    const auto next = life.await_call();
+    (next.call.nr == SYS_getuid ? of_new : of_maker) = next;
+  }
+  EXPECT_EQ(of_new.tid, number);
+  EXPECT_EQ(of_maker.tid, life.pid());
+  life.answer(of_maker, 0);
+  const auto tasks = read_tasks(life.body());
+  ASSERT_EQ(tasks.size(), 3u);
+  for (const pid_t tid : tasks) {
+    const auto status = read_proc(life.body(), "task/" + std::to_string(tid) + "/status");
+    EXPECT_EQ(status_field(status, "Uid"), "65534\t65534\t65534\t65534");
+    EXPECT_EQ(status_field(status, "Seccomp"), "2");
+    EXPECT_EQ(status_number(status, "CapEff", 16), 0u);
+  }
+  life.answer(of_new, 0);
+  EXPECT_EQ(number_in(life.await(kThreadExit)), number);
+  const auto home = life.come_home();
+  EXPECT_EQ(home.threads_size(), 1);
+  EXPECT_EQ(life.came(result), static_cast<std::uint64_t>(number));
+  EXPECT_EQ(life.came(thread_number), static_cast<std::uint64_t>(number));
+  EXPECT_EQ(life.end(), 0);
+}
+
+TEST_F(Body, ComesHomeWithTheThreadItMade) {
+  thread_number = 0;
+  Life life([] {
+    result = static_cast<std::uint64_t>(make_a_thread());
+    return counts_for_ever();
+  });
+  life.depart();
+  const pid_t number = life.pid() + 5;
+  life.answer(life.await_call(), number);
+  const auto waits = life.await_call();
+  EXPECT_EQ(waits.tid, number);
+  const auto home = life.come_home([&] { life.answer(waits, kRestartNoIntr); });
+  ASSERT_EQ(home.threads_size(), 2);
+  EXPECT_EQ(home.threads(1).tid(), static_cast<std::uint32_t>(number));
+  EXPECT_EQ(life.end(), 0);
+}
+
+TEST_F(Body, GoesHomeWithAThreadThatTheGuestCannotMake) {
+  Life life([] {
+    make_a_thread();
+    return 0;
+  });
+  life.depart();
+  const auto clone = life.await_call();
+  // The number of the thread that queues signals.
+  pid_t taken = 0;
+  for (const pid_t tid : read_tasks(life.body())) {
+    const auto status = read_proc(life.body(), "task/" + std::to_string(tid) + "/status");
+    const std::string numbers(status_field(status, "NSpid"));
+    if (tid != life.body()) taken = std::stoi(numbers.substr(numbers.find('\t') + 1));
+  }
+  ASSERT_GT(taken, 1);
+  life.answer(clone, taken);
+  EXPECT_EQ(number_in(life.await(kThreadExit)), taken);
+  EXPECT_THAT(life.await_reason(), HasSubstr("clone"));
+  EXPECT_EQ(life.come_home().threads_size(), 1);
+  EXPECT_EQ(life.end(), 0);
+}
+
+TEST_F(Body, SeesTheErrorWhenHomeCannotMakeAThread) {
+  Life life([] {
+    result = static_cast<std::uint64_t>(make_a_thread());
+    return counts_for_ever();
+  });
+  life.depart();
+  life.answer(life.await_call(), -EAGAIN);
+  ::usleep(50'000);
+  life.come_home();
+  EXPECT_EQ(life.came(result), static_cast<std::uint64_t>(std::int64_t{-EAGAIN}));
   EXPECT_EQ(life.end(), 0);
 }
 

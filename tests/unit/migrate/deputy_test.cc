@@ -18,6 +18,7 @@
 #include "agents/migrate/deputy_calls.h"
 #include "agents/migrate/deputy_exit.h"
 #include "agents/migrate/deputy_signals.h"
+#include "agents/migrate/deputy_threads.h"
 #include "agents/migrate/homecoming.h"
 #include "agents/migrate/proc_file.h"
 #include "agents/migrate/restart.h"
@@ -208,6 +209,70 @@ TEST_F(Away, ASignalToItselfComesBeforeTheCallsResult) {
   ends_at_home();
 }
 
+TEST_F(Away, AThreadMadeAwayMakesCallsAndEnds) {
+  start(wait_for_end);
+  const auto made = start_thread(*tracee_, *scratch_, child_->pid());
+  ASSERT_GT(made, 0);
+  const auto tid = static_cast<pid_t>(made);
+  calls_->add_thread(tid);
+  auto by_it = call(SYS_getppid, {});
+  by_it.tid = tid;
+  EXPECT_EQ(make(by_it), ::getpid());
+  EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
+  // A signal for it alone waits and is handed on.
+  ::syscall(SYS_tgkill, child_->pid(), tid, SIGUSR1);
+  signals_->collect(tid);
+  ASSERT_EQ(got_.size(), 1u);
+  EXPECT_EQ(got_[0].first, tid);
+  exit_thread(*tracee_, *scratch_, tid);
+  ends_at_home();
+}
+
+alignas(16) char stack_of_new_thread[64 * 1024];
+int new_thread_out;
+
+void new_thread() {
+  const auto unregister = [](void* area) {
+    // Only who has registered this very area can take it back.
+    return ::syscall(SYS_rseq, area, 32, 1 /* RSEQ_FLAG_UNREGISTER */, 0x53053053);
+  };
+  const char c = unregister(stack_of_new_thread) == 0 ? 'r' : '-';
+  [[maybe_unused]] const auto n = ::write(new_thread_out, &c, 1);
+  while (true) ::syscall(SYS_exit, 0);
+}
+
+TEST_F(Away, AThreadMadeAwayComesHome) {
+  start([](int in, int out) {
+    new_thread_out = out;
+    return wait_for_end(in, out);
+  });
+  const auto tid = static_cast<pid_t>(start_thread(*tracee_, *scratch_, child_->pid()));
+  ASSERT_GT(tid, 0);
+  calls_->add_thread(tid);
+  // As the body would tell it.
+  auto& thread = *state_.add_threads();
+  thread = state_.threads(0);
+  thread.set_tid(static_cast<std::uint32_t>(tid));
+  Registers r;
+  std::memcpy(&r, thread.regs().data(), sizeof r);
+  r.rip = reinterpret_cast<std::uint64_t>(&new_thread);
+  r.rsp = reinterpret_cast<std::uint64_t>(stack_of_new_thread) + sizeof stack_of_new_thread - 8;
+  r.orig_rax = ~0ULL;
+  thread.set_regs(&r, sizeof r);
+  thread.set_mask(0);
+  thread.set_clear_child_tid(0);
+  thread.set_robust_list(0);
+  thread.set_rseq(reinterpret_cast<std::uint64_t>(stack_of_new_thread));
+  thread.set_rseq_size(32);
+  thread.set_rseq_signature(0x53053053);
+  home();
+  char c = 0;
+  ASSERT_EQ(::read(from_[0], &c, 1), 1);
+  EXPECT_EQ(c, 'r') << "its restartable sequences are not registered";
+  ASSERT_EQ(::write(to_[1], "q", 1), 1);
+  EXPECT_EQ(child_->wait(), 11);
+}
+
 TEST_F(Away, AnInterruptedCallAnswersWithARestart) {
   start(wait_for_end);
   const auto read = read_call();
@@ -228,13 +293,13 @@ TEST_F(Away, AnInterruptedCallAnswersWithARestart) {
 TEST_F(Away, ASleepGoesOnAtHomeWhereItWas) {
   start([](int, int out) {
     if (::write(out, "x", 1) != 1) return 1;
-    timespec before, after, nap{0, 700'000'000};
+    timespec before, after, nap{2, 0};  // long enough for all below on a busy machine
     ::clock_gettime(CLOCK_MONOTONIC, &before);
     if (::nanosleep(&nap, nullptr) != 0) return 2;
     ::clock_gettime(CLOCK_MONOTONIC, &after);
     const long ms =
         (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1'000'000;
-    return ms < 700 ? 3 : ms > 2600 ? 4 : 12;
+    return ms < 2000 ? 3 : ms > 3900 ? 4 : 12;
   });
   // Freeze once more, now that it surely sleeps.
   home();

@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
+#include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -166,6 +168,40 @@ TEST(MarshalledCall, ATimerForOneThreadNeedsHome) {
               home);
   }
   EXPECT_EQ(reason(SYS_timer_create, {CLOCK_MONOTONIC, 0, kBase + 200}, memory), "");
+}
+
+TEST(MarshalledCall, Clone3OfAThreadIsSeenByItsArguments) {
+  FakeMemory memory(1);
+  const clone_args thread{.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+                                   CLONE_SYSVSEM | CLONE_THREAD | CLONE_SETTLS,
+                          .pidfd = 0,
+                          .child_tid = 0,
+                          .parent_tid = 0,
+                          .exit_signal = 0,
+                          .stack = kBase,
+                          .stack_size = kPage,
+                          .tls = 0,
+                          .set_tid = 0,
+                          .set_tid_size = 0,
+                          .cgroup = 0};
+  const auto why = [&](clone_args args, std::uint64_t size = sizeof(clone_args)) {
+    return reason(SYS_clone3, {memory.put(0, args), size}, memory);
+  };
+  EXPECT_EQ(why(thread), "");
+  EXPECT_EQ(why(thread, CLONE_ARGS_SIZE_VER0), "");
+  clone_args other = thread;
+  other.flags = SIGCHLD;
+  EXPECT_THAT(why(other), HasSubstr("process"));
+  other = thread;
+  other.flags |= CLONE_INTO_CGROUP;
+  EXPECT_NE(why(other), "");
+  other = thread;
+  other.set_tid_size = 1;
+  EXPECT_NE(why(other), "");
+  EXPECT_NE(why(thread, 32), "");
+  EXPECT_NE(why(thread, 200), "");
+  EXPECT_NE(reason(SYS_clone3, {0, sizeof(clone_args)}, memory), "");
+  EXPECT_NE(reason(SYS_clone3, {kBase + kPage - 8, sizeof(clone_args)}, memory), "");
 }
 
 TEST(MarshalledCall, ItsOwnEntryInProcIsNotOpenedAway) {

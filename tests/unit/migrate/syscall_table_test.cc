@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/futex.h>
 #include <linux/prctl.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include <termios.h>
 #include <time.h>
 
+#include <csignal>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -146,7 +148,6 @@ TEST(SyscallTable, ClassesThatDoNotDependOnArguments) {
       {CallClass::home,
        {SYS_clone,
         SYS_times,
-        SYS_clone3,
         SYS_fork,
         SYS_vfork,
         SYS_execve,
@@ -199,6 +200,23 @@ TEST(SyscallTable, OnlyPrivateAnonymousMemoryIsMappedAway) {
   EXPECT_EQ(map(MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB), CallClass::home);
   EXPECT_EQ(map(MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED), CallClass::home);
   EXPECT_EQ(map(MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN), CallClass::home);
+}
+
+TEST(SyscallTable, ThreadsAreMadeAwayAndProcessesAtHome) {
+  constexpr std::uint64_t kGo =
+      CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM | CLONE_THREAD;
+  constexpr std::uint64_t kPthreads =
+      kGo | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+  for (const std::uint64_t flags :
+       {kGo, kPthreads, kPthreads | CLONE_DETACHED, kGo | CLONE_CHILD_SETTID})
+    EXPECT_EQ(where(SYS_clone, {flags}), CallClass::both) << std::hex << flags;
+  for (const std::uint64_t flags :
+       {std::uint64_t{SIGCHLD}, std::uint64_t{CLONE_VM | CLONE_VFORK | SIGCHLD},
+        kGo & ~std::uint64_t{CLONE_SIGHAND}, kGo & ~std::uint64_t{CLONE_FILES},
+        kGo | CLONE_UNTRACED, kGo | CLONE_PTRACE, kGo | CLONE_PIDFD, kGo | CLONE_NEWNS,
+        kGo | SIGCHLD, kGo | std::uint64_t{1} << 33}) {
+    EXPECT_EQ(where(SYS_clone, {flags}), CallClass::home) << std::hex << flags;
+  }
 }
 
 TEST(SyscallTable, AdviceThatOutlivesTheBodyGoesHome) {
