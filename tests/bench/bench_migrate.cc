@@ -14,9 +14,12 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -117,21 +120,37 @@ double tcp_round_trip_us(const Wire& wire) {
   return median(samples);
 }
 
+std::string workload_program() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "migrate_workload";
+}
+
 // A process of migrate_workload, and what it answers.
 class Worker {
  public:
   explicit Worker(const Wire& wire)
       : driver_({{kGuestAddress, "wire0", wire.guest.fd(), {}, {}}}, lab::random_stream_key(),
                 wire.home.fd()) {
-    int to[2], from[2];
-    if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0) fail_errno("pipe");
-    const UniqueFd in(to[0]), out(from[1]);
-    to_ = UniqueFd(to[1]);
-    from_ = UniqueFd(from[0]);
-    const auto program =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "migrate_workload";
-    driver_.start({program.string()}, in.get(), out.get());
+    const Ends ends = open_pipes();
+    driver_.start({workload_program()}, ends.in.get(), ends.out.get());
   }
+  // One that nothing of Starling's knows of.
+  Worker() : driver_({}, {}) {
+    const Ends ends = open_pipes();
+    alone_ = ::fork();
+    if (alone_ < 0) fail_errno("fork");
+    if (alone_ > 0) return;
+    const std::string program = workload_program();
+    ::dup2(ends.in.get(), 0);
+    ::dup2(ends.out.get(), 1);
+    ::execl(program.c_str(), program.c_str(), nullptr);
+    ::_exit(127);
+  }
+  ~Worker() {
+    if (alone_ <= 0) return;
+    ::kill(alone_, SIGKILL);
+    ::waitpid(alone_, nullptr, 0);
+  }
+  Worker(const Worker&) = delete;
 
   // Nanoseconds of one piece of work.
   double ask(const std::string& work) {
@@ -146,8 +165,8 @@ class Worker {
         if (::read(from_.get(), &c, 1) != 1) break;
         if (c == '\n') return std::stod(answer);
         answer += c;
-      } else {
-        driver_.pump(milliseconds(0));
+      } else if (driver_.where() != kHome) {
+        driver_.pump(milliseconds(0));  // it may come home
       }
     }
     throw std::runtime_error("the workload does not answer \"" + work + "\"");
@@ -162,7 +181,19 @@ class Worker {
   lab::MoveDriver& driver() { return driver_; }
 
  private:
+  struct Ends {
+    UniqueFd in, out;  // the workload's
+  };
+  Ends open_pipes() {
+    int to[2], from[2];
+    if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0) fail_errno("pipe");
+    to_ = UniqueFd(to[1]);
+    from_ = UniqueFd(from[0]);
+    return {UniqueFd(to[0]), UniqueFd(from[1])};
+  }
+
   lab::MoveDriver driver_;
+  pid_t alone_ = 0;
   UniqueFd to_, from_;
 };
 
@@ -284,6 +315,56 @@ Figure speed(const Wire& wire, const std::string& name, const std::string& work,
   return f;
 }
 
+// Beside what it would cost if the process went home for it.
+Figure a_thread(const Wire& wire) {
+  Worker worker(wire);
+  worker.ask("threads 100");
+  const double native = worker.ask("threads 100") / 100 / 1000;
+  worker.go(kGuest);
+  worker.ask("threads 100");
+  std::vector<double> away, trips;
+  for (int i = 0; i < 9; ++i) away.push_back(worker.ask("threads 100") / 100 / 1000);
+  if (worker.driver().where() != kGuest) throw std::runtime_error("threads: it went home");
+  for (int i = 0; i < 9; ++i) {
+    const TimeNs begin = monotonic_ns();
+    worker.go(kHome);
+    worker.go(kGuest);
+    trips.push_back(static_cast<double>(monotonic_ns() - begin) / 1000);
+  }
+  Figure f =
+      bench::at_most("a thread made and joined away", median(away), "us", median(trips), 0.25);
+  f.reach = "<= 0.25 of going home and out again; native " + bench::short_number(native) + " us";
+  return f;
+}
+
+// A process that could move at any moment, with its helper waiting, beside one that nobody knows
+// of: work that would show a tracer, a filter or a moved allocator.
+Figure staying(const Wire& wire) {
+  Worker known(wire), unknown;
+  std::vector<double> with, without;
+  const auto work = [](Worker& worker) {
+    return (worker.ask("calls 300000") + worker.ask("malloc 300000") + worker.ask("spin 1")) / 1e6;
+  };
+  work(known), work(unknown);
+  for (int i = 0; i < 15; ++i) {
+    // Who is first changes, so that what else the machine does meets both.
+    if (i % 2 == 0) with.push_back(work(known));
+    without.push_back(work(unknown));
+    if (i % 2 == 1) with.push_back(work(known));
+  }
+  std::sort(without.begin(), without.end());
+  const double spread = without[without.size() * 3 / 4] / without[without.size() / 2];
+  Figure f;
+  f.name = "a process that never moves";
+  f.value = median(with);
+  f.unit = "ms";
+  f.yardstick = median(without);
+  f.ratio = f.value / f.yardstick;
+  f.reach = "none measurable: within the upper quartile of native, " + bench::short_number(spread);
+  f.ok = f.ratio <= spread;
+  return f;
+}
+
 Figure touch(const Wire& wire, long mib) {
   Worker worker(wire);
   worker.ask("hold " + std::to_string(mib));
@@ -358,7 +439,10 @@ int main(int argc, char** argv) {
     std::vector<Figure> figures = freezes(wire, quick);
     figures.push_back(one_call(wire));
     figures.push_back(speed(wire, "CPU-bound work, 1 thread", "spin 1", 0.98));
+    figures.push_back(speed(wire, "CPU-bound work, 4 threads", "spin 4", 0.98));
     figures.push_back(speed(wire, "malloc-heavy work, 1e6 calls", "malloc 1000000", 0.9));
+    figures.push_back(staying(wire));
+    figures.push_back(a_thread(wire));
     figures.push_back(touch(wire, quick ? 64 : 256));
     figures.push_back(many(wire, quick ? 10 : 100));
     return bench::report(figures, json);

@@ -2,7 +2,8 @@
 // What bench_migrate moves: a process that does one piece of work per line on standard input and
 // answers each with the nanoseconds it took.
 //   hold MIB      allocates and touches that much, and keeps it
-//   spin THREADS  a fixed number of floating-point rounds on each thread
+//   spin THREADS  a fixed number of floating-point rounds on each thread; they are made once
+//   threads COUNT starts and joins that many threads, one after the other
 //   malloc ROUNDS allocates and frees blocks of 16 B to 64 KiB, 1000 of them alive
 //   calls COUNT   getppid(2), which is always made at home
 //   touch         reads a word of every page that `hold` made
@@ -12,10 +13,12 @@
 
 #include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,12 +39,43 @@ double rounds() {
 
 volatile double kept;
 
-void spin(long threads) {
-  std::vector<std::thread> others;
-  for (long i = 1; i < threads; ++i) others.emplace_back([] { kept = rounds(); });
-  kept = rounds();
-  for (auto& t : others) t.join();
-}
+// Threads that wait for work, as a numerical program has them.
+class Pool {
+ public:
+  void run(long threads) {
+    while (static_cast<long>(threads_.size()) < threads - 1)
+      threads_.emplace_back([this, seen = round_]() mutable { work(seen); });
+    {
+      const std::lock_guard lock(mutex_);
+      ++round_;
+      busy_ = threads_.size();
+    }
+    changed_.notify_all();
+    kept = rounds();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return busy_ == 0; });
+  }
+
+ private:
+  [[noreturn]] void work(long& seen) {
+    while (true) {
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return round_ != seen; });
+        ++seen;
+      }
+      kept = rounds();
+      const std::lock_guard lock(mutex_);
+      if (--busy_ == 0) changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  long round_ = 0;
+  std::size_t busy_ = 0;
+  std::vector<std::thread> threads_;  // they end with the process
+};
 
 void churn(long count) {
   std::vector<void*> alive(1000, nullptr);
@@ -61,6 +95,7 @@ void churn(long count) {
 
 int main() {
   char line[64];
+  Pool& pool = *new Pool;  // never taken apart: its threads wait for more
   char* held = nullptr;
   std::size_t held_size = 0;
   std::setvbuf(stdout, nullptr, _IONBF, 0);
@@ -81,7 +116,9 @@ int main() {
         sum += static_cast<unsigned char>(held[i + 1]);
       kept = static_cast<double>(sum);
     } else if (what == "spin") {
-      spin(n);
+      pool.run(n);
+    } else if (what == "threads") {
+      for (long i = 0; i < n; ++i) std::thread([] { kept = 1; }).join();
     } else if (what == "malloc") {
       churn(n);
     } else if (what == "calls") {
