@@ -67,6 +67,8 @@ void Member::Impl::add_news(wire::Datagram& out, size_t count, Slot target) {
   // After a great loss there is more news than board: let it have the room.
   if (count > 0 && news_.size() > 4 * count) count = kNewsMost;
   news_.take(count, news_sends(alive_), now_, kNewsMaxAgeMs, picked_);
+  for (const News& news : picked_) table_.hash_hint(news.uid);
+  for (const News& news : picked_) table_.node_hint(news.uid);
   for (const News& news : picked_) {
     const Slot slot = table_.find(news.uid);
     Millis raised = news.raised;

@@ -113,7 +113,7 @@ void Member::Impl::tick() {
   if (late > kPauseMs) {
     // Time in which this process did not run proves nothing about others.
     paused_ += static_cast<Millis>(late);
-    probes_.clear();
+    drop_probes();
   }
   if (since(now_, next_beacon_) >= 0 && early_beacons_ > 0) {
     static constexpr Millis kGaps[] = {500, 250, 250};
@@ -134,6 +134,7 @@ void Member::Impl::tick() {
     beacons_heard_ -= beacons_heard_ / 4;
     probe_round();
     probe_a_dead();
+    run_mending();
     const double seconds = static_cast<double>(period) / 1000;
     if (uniform() < kBeaconsPerSecond * seconds / static_cast<double>(alive_)) beacon();
     run_numbers();

@@ -114,6 +114,7 @@ struct Counters {
   uint64_t deaths_declared = 0, deaths_heard = 0, deaths_ignored = 0, deaths_doubted = 0;
   uint64_t revivals = 0;
   uint64_t syncs_started = 0, syncs_finished = 0, sync_pages_in = 0, sync_pages_out = 0;
+  uint64_t rolls_in = 0, rolls_out = 0, roll_revivals = 0;
   uint64_t rows_in = 0, rows_newer = 0;
   uint64_t late_ticks = 0;
   uint64_t number_conflicts = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The inside of a Member. One class, its parts by file: member.cc (life cycle and the board),
 // probe.cc (failure detection), view.cc (what becomes of a statement about a node), gossip.cc
-// (building datagrams), receive.cc (taking them apart), sync.cc (bulk repair), numbers.cc.
+// (building datagrams), receive.cc (taking them apart), sync.cc (bulk repair), roll.cc (after a
+// cut), numbers.cc.
 #pragma once
 
 #include <array>
@@ -44,6 +45,7 @@ class Member::Impl {
 
  private:
   static constexpr size_t kBuckets = 128;
+  static constexpr size_t kRollBlock = 6;  // bytes that tell of 32 numbers
   static constexpr size_t kMaxProbes = 64;
   // Of these at most so many are last questions, which after a cut wait by the thousand.
   static constexpr size_t kMaxVerify = kMaxProbes / 2;
@@ -76,6 +78,7 @@ class Member::Impl {
     Millis raised;
     Slot slot;
     bool own;
+    static bool later(const Trial& a, const Trial& b) { return since(a.deadline, b.deadline) > 0; }
   };
   struct Sync {
     bool active = false;
@@ -116,6 +119,13 @@ class Member::Impl {
   }
   uint32_t next_token();
 
+  // So many are lost or on trial that it takes a cut wire to explain it: what is said about them by
+  // others proves little, and questions to all of them are too many.
+  bool cut() const {
+    return alive_ > kSmallFlock && dead_.size() + suspects_ > many_trials(alive_);
+  }
+  bool many_suspects() const { return alive_ > kSmallFlock && suspects_ > many_trials(alive_); }
+
   // view.cc
   uint8_t net_of(uint64_t hi, uint32_t scope, uint16_t port);
   Address address_of(const Node& node) const;
@@ -144,8 +154,10 @@ class Member::Impl {
   void start_probe(Slot slot, bool verify, bool with_window);
   void step_probe(Probe& probe);
   void run_probes();
+  void drop_probes();
   void resolve_probes(uint64_t uid);
   void run_trials();
+  void push_trial(const Trial& trial);
   // Whether trials that are over must wait for room among the probes.
   bool trials_wait() const { return alive_ > kSmallFlock && probes_.size() >= kMaxVerify; }
   void probe_a_dead();
@@ -185,6 +197,16 @@ class Member::Impl {
   void take_page(const wire::Datagram& in, const Address& from, Slot sender, Millis arrived);
   static size_t bucket(uint64_t uid) { return mix(uid) >> 57; }
 
+  bool spend_pages(uint32_t pages);
+
+  // roll.cc
+  void met_again(Slot slot);
+  bool mending() const { return mending_ && since(now_, mending_until_) < 0; }
+  void run_mending();
+  void ask_roll(Slot slot);
+  void give_roll(const Address& to);
+  void take_roll(const wire::Datagram& in, Slot sender, Millis arrived);
+
   // numbers.cc
   void run_numbers();
   void claim_number();
@@ -202,7 +224,8 @@ class Member::Impl {
 
   NodeTable table_;
   Slot self_ = kNoSlot;
-  size_t alive_ = 0;
+  size_t alive_ = 0;  // suspects included
+  size_t suspects_ = 0;
   uint64_t digest_ = 0;
   std::array<uint32_t, kBuckets> buckets_{};
   std::vector<Net> nets_;
@@ -245,6 +268,13 @@ class Member::Impl {
   int32_t sync_backoff_ms_ = 0;
   Millis pages_at_ = 0;
   uint32_t pages_credit_ = 0;
+
+  bool mending_ = false;
+  Millis mending_since_ = 0;
+  Millis mending_until_ = 0;
+  Millis roll_asked_at_ = 0;
+  Millis roll_helped_at_ = 0;
+  uint64_t returned_ = 0;  // who came back last
 
   uint16_t wished_number_ = 0;
   Millis claim_after_ = 0;

@@ -2,6 +2,7 @@
 #include "agents/membership/news.h"
 
 #include <algorithm>
+#include <array>
 
 #include "agents/membership/timing.h"
 
@@ -40,15 +41,26 @@ void NewsQueue::take(size_t count, uint32_t limit, Millis now, int32_t max_age_m
   std::erase_if(items_, [&](const News& item) {
     return item.sends >= limit || since(now, item.raised) > max_age_ms;
   });
-  if (items_.size() > count) {
-    std::nth_element(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(count),
-                     items_.end(), [](const News& a, const News& b) {
-                       return a.sends != b.sends ? a.sends < b.sends : a.uid < b.uid;
-                     });
-  }
-  for (size_t i = 0; i < std::min(count, items_.size()); ++i) {
-    ++items_[i].sends;
-    out.push_back(items_[i]);
+  if (items_.empty()) return;
+  // All told less often than `most` go, and of those told that often as many as there is room for,
+  // beginning at another place each time.
+  std::array<uint16_t, 256> told{};
+  for (const News& item : items_) ++told[item.sends];
+  size_t most = 0, room = count;
+  while (most < told.size() - 1 && told[most] <= room) room -= told[most++];
+  size_t left = std::min(count, items_.size());
+  if (turn_ >= items_.size()) turn_ = 0;
+  for (size_t i = 0, at = turn_; i < items_.size() && left > 0; ++i, ++at) {
+    if (at == items_.size()) at = 0;
+    News& item = items_[at];
+    if (item.sends > most || (item.sends == most && room == 0)) continue;
+    if (item.sends == most) {
+      --room;
+      turn_ = at + 1;
+    }
+    ++item.sends;
+    out.push_back(item);
+    --left;
   }
 }
 

@@ -35,6 +35,7 @@ class NewsQueue {
 
  private:
   std::vector<News> items_;
+  size_t turn_ = 0;  // where take() goes on
 };
 
 }  // namespace starling::membership

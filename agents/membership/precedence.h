@@ -29,10 +29,11 @@ inline bool trusts_verdict(const Node& accuser, Millis raised) {
   return accuser.live() && since(raised, accuser.since) >= 0;
 }
 
-// The other way round: a peer who came back after we buried `dead` was on the other side of a
-// cut and speaks for that side.
-inline bool speaks_for_other_side(const Node& peer, const Node& dead) {
-  return peer.live() && dead.state == State::kDead && since(peer.since, dead.since) > 0;
+// The other way round: a peer who came back after we accused or buried `lost` was on the other
+// side of a cut and speaks for that side.
+inline bool speaks_for_other_side(const Node& peer, const Node& lost) {
+  return peer.live() && (lost.state == State::kDead || lost.state == State::kSuspect) &&
+         since(peer.since, lost.since) > 0;
 }
 
 // Two live nodes with one number: true if `mine` stays. Literal values from the two records, so

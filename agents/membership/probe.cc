@@ -9,12 +9,6 @@
 
 namespace starling::membership {
 
-namespace {
-bool later(int32_t a) {
-  return a > 0;
-}
-}  // namespace
-
 // Being late ourselves, we grant others more time (Lifeguard's local health).
 int32_t Member::Impl::patience(int32_t ms) const {
   return ms + ms * static_cast<int32_t>(health_) / 4;
@@ -86,7 +80,8 @@ void Member::Impl::step_probe(Probe& probe) {
       }
     }
   }
-  if (probe.verify) return;  // others have asked already
+  // Others have asked already, and after a cut there are too many to ask through others again.
+  if (probe.verify && many_suspects()) return;
   const uint64_t target_uid = probe.uid;
   const uint64_t target_lo = node.lo;
   const uint32_t token = probe.token;
@@ -104,7 +99,7 @@ void Member::Impl::step_probe(Probe& probe) {
     out.set_ask_token(token);
     out.set_ask_uid(target_uid);
     out.set_ask_lo(target_lo);
-    add_news(out, 4, helper);
+    add_news(out, probe.verify ? 0 : 4, helper);
     ship(out, address_of(table_[helper]));
   }
 }
@@ -112,13 +107,14 @@ void Member::Impl::step_probe(Probe& probe) {
 void Member::Impl::run_probes() {
   for (size_t i = 0; i < probes_.size();) {
     Probe& probe = probes_[i];
+    // First, as the node is a cache miss away.
+    if (since(now_, probe.next) < 0) {
+      ++i;
+      continue;
+    }
     if (table_[probe.slot].uid != probe.uid || !table_[probe.slot].live()) {
       probe = probes_.back();
       probes_.pop_back();
-      continue;
-    }
-    if (since(now_, probe.next) < 0) {
-      ++i;
       continue;
     }
     if (probe.step >= (probe.verify ? kVerifyQuestions : probe_questions(alive_))) {
@@ -130,8 +126,9 @@ void Member::Impl::run_probes() {
       if (since(node.life, failed.started) > 0 && since(node.life, now_) <= 0) continue;
       if (failed.verify && node.state == State::kSuspect) {
         ++counters_.deaths_declared;
+        // Nobody would believe one of many verdicts; they would only be in the way of other news.
+        if (!many_suspects()) tell(NewsKind::kDead, node, now_, options_.uid);
         bury(failed.slot, State::kDead, now_, false);
-        tell(NewsKind::kDead, node, now_, options_.uid);
       } else if (node.state == State::kAlive) {
         ++counters_.suspicions_raised;
         accuse(failed.slot, now_, true);
@@ -149,6 +146,17 @@ void Member::Impl::run_probes() {
   }
 }
 
+// Questions asked while nothing could be heard prove nothing: forgets them all. Who was to be asked
+// for the last time stays on trial.
+void Member::Impl::drop_probes() {
+  for (const Probe& probe : probes_) {
+    const Node& node = table_[probe.slot];
+    if (!probe.verify || node.uid != probe.uid || node.state != State::kSuspect) continue;
+    push_trial(Trial{health_now() + kVerifyGiveUpMs, node.since, probe.slot, true});
+  }
+  probes_.clear();
+}
+
 void Member::Impl::resolve_probes(uint64_t uid) {
   for (size_t i = 0; i < probes_.size(); ++i) {
     if (probes_[i].uid != uid) continue;
@@ -161,13 +169,14 @@ void Member::Impl::resolve_probes(uint64_t uid) {
   }
 }
 
+void Member::Impl::push_trial(const Trial& trial) {
+  trials_.push_back(trial);
+  std::push_heap(trials_.begin(), trials_.end(), Trial::later);
+}
+
 void Member::Impl::run_trials() {
-  const auto order = [](const Trial& a, const Trial& b) {
-    return later(since(a.deadline, b.deadline));
-  };
-  while (!trials_wait() && !trials_.empty() &&
-         since(health_now(), trials_.front().deadline) >= 0) {
-    std::pop_heap(trials_.begin(), trials_.end(), order);
+  while (!trials_wait() && !trials_.empty() && since(health_now(), trials_.front().deadline) >= 0) {
+    std::pop_heap(trials_.begin(), trials_.end(), Trial::later);
     const Trial trial = trials_.back();
     trials_.pop_back();
     Node& node = table_[trial.slot];

@@ -48,6 +48,10 @@ bool Member::Impl::sane(const wire::Datagram& in) const {
   if (hashes != 0 && hashes != 8 && hashes != 32 && hashes != static_cast<int>(kBuckets)) {
     return false;
   }
+  if (in.roll().size() % kRollBlock != 0 || in.roll().size() > kMaxDatagram ||
+      in.roll_first() > kMaxNodes) {
+    return false;
+  }
   return in.want_size() <= kMaxWant && in.description_size() <= kMaxDescriptions;
 }
 
@@ -98,6 +102,7 @@ void Member::Impl::receive(const Address& from, std::span<const uint8_t> bytes, 
     // News or rows may have buried or even evicted the sender.
     const Slot again = table_.find(in.uid());
     if (again == kNoSlot) return;
+    if (!in.roll().empty()) take_roll(in, again, arrived);
     answer(in, from, again);
     watch_digest(in, again, arrived);
   } catch (const std::exception&) {
@@ -144,6 +149,7 @@ void Member::Impl::answer(const wire::Datagram& in, const Address& from, Slot se
     ship(out, from);
   }
   if (in.sync_token() != 0 && !in.sync_page()) serve_sync(in, from);
+  if (in.want_roll()) give_roll(from);
   if (in.want_size() > 0) give_descriptions(in, from);
 }
 

@@ -69,6 +69,10 @@ void Member::Impl::run_sync() {
     heal_peer_ = 0;
     return;
   }
+  // Rolls bring back most of those a cut took away for a hundredth of the bytes.
+  if (mending() && !wants_all_ && since(now_, roll_helped_at_) < kRollPatienceMs &&
+      since(now_, mending_since_) < kMendingMostMs)
+    return;
   // Met somebody we had buried: the other side of a cut. Do not wait.
   if (heal_peer_ != 0) {
     const Slot peer = table_.find(heal_peer_);
@@ -138,18 +142,22 @@ void Member::Impl::finish_sync(bool complete) {
   sync_next_ = now_ + static_cast<Millis>(rest) + random_below(static_cast<uint32_t>(rest));
 }
 
-void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
-  // A budget of pages keeps one node from serving a whole flock at once; who gets nothing asks
-  // somebody else.
+// A budget of pages keeps one node from serving a whole flock at once; who gets nothing asks
+// somebody else.
+bool Member::Impl::spend_pages(uint32_t pages) {
   const auto passed = static_cast<uint32_t>(std::clamp(since(now_, pages_at_), 0, 1000));
   if (passed > 0) {
     pages_credit_ = std::min<uint32_t>(kSyncPagesPerSecond / 10,
                                        pages_credit_ + passed * kSyncPagesPerSecond / 1000);
     pages_at_ = now_;
   }
-  if (pages_credit_ < kSyncBurst) return;
-  pages_credit_ -= kSyncBurst;
-  if (in.sync_hash_size() == 0) return;
+  if (pages_credit_ < pages) return false;
+  pages_credit_ -= pages;
+  return true;
+}
+
+void Member::Impl::serve_sync(const wire::Datagram& in, const Address& from) {
+  if (in.sync_hash_size() == 0 || !spend_pages(kSyncBurst)) return;
   const auto groups = static_cast<size_t>(in.sync_hash_size());
   const size_t each = kBuckets / groups;
   std::array<bool, kBuckets> differs;

@@ -79,6 +79,12 @@ inline constexpr uint32_t kSyncPagesPerSecond = 1600;
 // a big flock that is falling apart differ all the time, and a whole view is 250 pages at 10,000.
 inline constexpr int32_t kSyncRestPerPageMs = 20;
 
+// After a cut rolls are asked for, once per period, until none has helped for the first of
+// these; a sync waits until none has for the second, and at most for the third.
+inline constexpr int32_t kMendingMs = 1000;
+inline constexpr int32_t kRollPatienceMs = 500;
+inline constexpr int32_t kMendingMostMs = 4000;
+
 inline constexpr int32_t kListenMs = 1000;  // before a number is claimed
 inline constexpr int32_t kYoungMs = 5000;   // how long a node asks who it was
 inline constexpr int32_t kLateMs = 50;      // a tick this late is our own fault

@@ -111,6 +111,7 @@ void Member::Impl::revive(Slot slot, Millis life, uint32_t incarnation) {
   if (node.state == State::kSuspect) {
     node.state = State::kAlive;
     node.since = now_;
+    --suspects_;
     note(EventKind::kRefuted, node);
     if (const News* news = news_.find(node.uid); news && news->kind != NewsKind::kAlive) {
       news_.drop(node.uid);
@@ -150,18 +151,18 @@ void Member::Impl::accuse(Slot slot, Millis raised, bool own) {
   if (slot == self_ || node.state != State::kAlive) return;
   node.state = State::kSuspect;
   node.since = raised;
+  ++suspects_;
   const int32_t grace = own || alive_ <= kSmallFlock ? 0 : kHearsayGraceMs;
   // What already passed elsewhere counts, but a moment of our own is always left.
   const int32_t left = std::max(300, patience(suspicion_ms(alive_)) + grace - since(now_, raised));
-  trials_.push_back(Trial{health_now() + static_cast<Millis>(left), raised, slot, own});
-  std::push_heap(trials_.begin(), trials_.end(),
-                 [](const Trial& a, const Trial& b) { return since(a.deadline, b.deadline) > 0; });
+  push_trial(Trial{health_now() + static_cast<Millis>(left), raised, slot, own});
   note(EventKind::kSuspected, node);
 }
 
 void Member::Impl::bury(Slot slot, State state, Millis raised, bool replaced) {
   Node& node = table_[slot];
   if (slot == self_ || !node.live()) return;
+  if (node.state == State::kSuspect) --suspects_;
   node.state = state;
   node.since = raised;
   node.memory = static_cast<uint16_t>(dead_.size());
@@ -245,8 +246,10 @@ Slot Member::Impl::contact(const Address& from, const wire::Datagram& in, Millis
     node.net = net_of(from.hi, from.scope, from.port);
   }
   if (!node.live()) {
+    const bool mended = node.state == State::kDead && cut();
     if (node.state == State::kDead) grant_amnesty();
     revive(slot, arrived, row.incarnation);
+    if (mended) met_again(slot);
     if (spread) tell(NewsKind::kAlive, table_[slot], arrived, 0);
     if (!in.beacon() || uniform() * static_cast<double>(alive_) < kBeaconAnswers) {
       heal_peer_ = row.uid;
@@ -254,7 +257,10 @@ Slot Member::Impl::contact(const Address& from, const wire::Datagram& in, Millis
   } else if (node.state == State::kSuspect && since(arrived, node.since) > 0) {
     // First-hand: whoever heard our accusation should hear this too.
     const bool told = news_.find(node.uid) != nullptr;
+    const bool mended = many_suspects();
+    if (mended) grant_amnesty();
     revive(slot, arrived, row.incarnation);
+    if (mended) met_again(slot);
     if (told) tell(NewsKind::kAlive, table_[slot], arrived, 0);
   }
   take_figures(slot, row);
@@ -311,7 +317,11 @@ void Member::Impl::merge_sync_row(const Row& row, const Node& peer, const Addres
   }
   const Node& node = table_[slot];
   if (node.state == State::kSuspect) {
-    if (lifts(node, row.life, row.incarnation)) revive(slot, row.life, row.incarnation);
+    if (lifts(node, row.life, row.incarnation)) {
+      revive(slot, row.life, row.incarnation);
+    } else if (row.state == State::kAlive && many_suspects() && speaks_for_other_side(peer, node)) {
+      revive(slot, now_, row.incarnation);
+    }
   } else if (!node.live()) {
     if (node.state == State::kDead && lifts(node, row.life, row.incarnation)) {
       revive(slot, row.life, row.incarnation);
@@ -355,7 +365,9 @@ void Member::Impl::hear(const News& news, const Row& row, const Address& via) {
     const uint16_t incarnation = node.incarnation;
     const bool lifted = node.state != State::kAlive && node.state != State::kLeft &&
                         lifts(node, row.life, row.incarnation);
+    const bool mended = lifted && cut();
     if (lifted) revive(slot, row.life, row.incarnation);
+    if (mended) met_again(slot);
     take_figures(slot, row);
     if (node.live() && (lifted || node.number != number || node.incarnation != incarnation)) {
       if (row.lo != 0 && lifted) table_[slot].lo = row.lo;
@@ -405,6 +417,8 @@ void Member::Impl::hear(const News& news, const Row& row, const Address& via) {
 
 void Member::Impl::take_news(const wire::Datagram& in, const Address& via, Millis arrived) {
   const int count = in.news_uid_size();
+  for (const uint64_t uid : in.news_uid()) table_.hash_hint(uid);
+  for (const uint64_t uid : in.news_uid()) table_.node_hint(uid);
   for (int i = 0; i < count; ++i) {
     if (in.news_age(i) > static_cast<uint32_t>(kNewsMaxAgeMs)) continue;
     const uint32_t kind = in.news_kind(i);

@@ -110,6 +110,11 @@ struct Flock {
       sum.datagrams_out += c.datagrams_out;
       sum.suspicions_raised += c.suspicions_raised;
       sum.deaths_declared += c.deaths_declared;
+      sum.deaths_heard += c.deaths_heard;
+      sum.deaths_doubted += c.deaths_doubted;
+      sum.suspicions_heard += c.suspicions_heard;
+      sum.revivals += c.revivals;
+      sum.syncs_finished += c.syncs_finished;
       sum.syncs_started += c.syncs_started;
       sum.sync_pages_in += c.sync_pages_in;
       sum.malformed += c.malformed;
@@ -163,6 +168,35 @@ void common(Figures& out, Flock& flock, const Setting& setting) {
 
 // Entries that fit beside a header when sequence numbers and ages are of ordinary size.
 constexpr double kWindow = 45;
+
+// How far the healing is, and what was done since it was last told, on stderr.
+void tell_progress(Flock& flock, double at, Counters& told) {
+  const auto n = static_cast<double>(flock.net.size());
+  size_t least = flock.net.size(), incomplete = 0;
+  double alive = 0;
+  for (uint32_t i = 0; i < flock.net.size(); ++i) {
+    const size_t seen = flock.net.member(i).alive();
+    least = std::min(least, seen);
+    alive += static_cast<double>(seen);
+    incomplete += seen != flock.net.size();
+  }
+  const Counters sum = flock.total();
+  const auto each = [n](uint64_t now, uint64_t before) {
+    return static_cast<double>(now - before) / n;
+  };
+  std::fprintf(stderr,
+               "%.1f s: least %zu, mean %.2f, incomplete %zu; per node since: revived %.2f, deaths "
+               "declared %.3f heard %.3f doubted %.2f, suspicions raised %.2f heard %.2f, pages "
+               "%.1f, bytes %.0f\n",
+               at, least, alive / n, incomplete, each(sum.revivals, told.revivals),
+               each(sum.deaths_declared, told.deaths_declared),
+               each(sum.deaths_heard, told.deaths_heard),
+               each(sum.deaths_doubted, told.deaths_doubted),
+               each(sum.suspicions_raised, told.suspicions_raised),
+               each(sum.suspicions_heard, told.suspicions_heard),
+               each(sum.sync_pages_in, told.sync_pages_in), each(sum.bytes_out, told.bytes_out));
+  told = sum;
+}
 
 }  // namespace
 
@@ -319,6 +353,8 @@ Figures partition(const Setting& setting) {
   const std::string& shape = setting.shape;
   const auto side = [&shape, n](uint32_t node) -> uint32_t {
     if (shape == "one") return node == 0;
+    if (shape == "thirds") return node % 3;
+    if (shape == "islands") return node % 10;
     if (shape == "fragments") return node % std::min<uint32_t>(100, std::max<uint32_t>(2, n / 10));
     return node < n / 2;
   };
@@ -345,22 +381,13 @@ Figures partition(const Setting& setting) {
   const Time mended = flock.net.now();
   const Time tell_every = seconds(1);
   Time next_tell = mended + tell_every;
+  Counters told = cut;
   const double cpu = cpu_now();
   const bool healed = flock.net.run_until_true(
       [&] {
         if (setting.verbose && flock.net.now() >= next_tell) {
           next_tell += tell_every;
-          size_t least = n, sum = 0, incomplete = 0;
-          for (uint32_t i = 0; i < n; ++i) {
-            const size_t alive = flock.net.member(i).alive();
-            least = std::min(least, alive);
-            sum += alive;
-            incomplete += alive != n;
-          }
-          std::fprintf(stderr, "%.1f s: least %zu, mean %.2f, incomplete %zu, pages %.1f\n",
-                       in_seconds(flock.net.now() - mended), least, static_cast<double>(sum) / n,
-                       incomplete,
-                       static_cast<double>(flock.total().sync_pages_in - cut.sync_pages_in) / n);
+          tell_progress(flock, in_seconds(flock.net.now() - mended), told);
         }
         return flock.complete();
       },
@@ -517,6 +544,12 @@ Figures leave_and_restart(const Setting& setting) {
   out["numbers_unique"] = flock.numbers_unique();
   common(out, flock, setting);
   return out;
+}
+
+const std::vector<std::string>& shapes() {
+  static const std::vector<std::string> all = {"halves",  "one",       "thirds",
+                                               "islands", "fragments", "oneway"};
+  return all;
 }
 
 const std::map<std::string, Scenario>& scenarios() {

@@ -17,7 +17,7 @@ struct Setting {
   uint64_t seed = 1;
   double seconds = 60;  // how long the main part lasts, in virtual time
   double drift = 50e-6;
-  std::string shape = "halves";  // of a cut: halves, one, fragments, oneway
+  std::string shape = "halves";  // of a cut: one of shapes()
   bool verbose = false;          // tells of the progress of healing on stderr
 };
 
@@ -42,6 +42,10 @@ Figures pause(const Setting& setting);
 Figures churn(const Setting& setting);
 // Nodes say goodbye, and restart.
 Figures leave_and_restart(const Setting& setting);
+
+// halves; one against the rest; thirds; ten islands of a tenth each; a hundred fragments; oneway:
+// the second half hears the first, but is not heard by it.
+const std::vector<std::string>& shapes();
 
 const std::map<std::string, Scenario>& scenarios();
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // sim_membership: runs one scenario and prints its figures.
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -20,7 +21,7 @@ int main(int argc, char** argv) {
       "seconds", po::value(&setting.seconds)->default_value(60), "virtual time of the main part")(
       "drift", po::value(&setting.drift)->default_value(50e-6), "clock rates are 1 +- this")(
       "shape", po::value(&setting.shape)->default_value("halves"),
-      "of a partition: halves, one, fragments, oneway")("json", "print JSON")(
+      "of a partition: halves, one, thirds, islands, fragments, oneway")("json", "print JSON")(
       "verbose", "tell of the progress of healing");
   po::variables_map values;
   try {
@@ -42,6 +43,11 @@ int main(int argc, char** argv) {
   if (found == all.end() || setting.nodes < 2 || setting.nodes > 16000 || setting.loss < 0 ||
       setting.loss >= 1) {
     std::cerr << "sim_membership: no such scenario, or nodes or loss out of range (see --help)\n";
+    return 2;
+  }
+  const auto& shapes = starling::sim::shapes();
+  if (std::find(shapes.begin(), shapes.end(), setting.shape) == shapes.end()) {
+    std::cerr << "sim_membership: no such shape: " << setting.shape << " (see --help)\n";
     return 2;
   }
   const auto figures = found->second(setting);

@@ -94,10 +94,11 @@ class MemberTest : public testing::Test {
     bench.clock = end;
   }
   // Nodes 100, 101, ... known from a third party.
-  void preload(uint64_t count) {
+  void preload(uint64_t count, bool numbered = false) {
     for (uint64_t uid = 100; uid < 100 + count; ++uid) {
       BoardEntry entry;
       entry.uid = uid;
+      if (numbered) entry.number = static_cast<uint16_t>(uid - 99);
       entry.address = address(uid);
       member->preload(entry, 10ms);
     }
@@ -281,6 +282,92 @@ TEST_F(MemberTest, InABigFlockAVerdictIsFollowedUnlessManyAreOnTrial) {
   EXPECT_EQ(state(130), State::kAlive);
 }
 
+// A roll that holds nodes 100 .. 100 + count - 1, numbered from 1 on, alive.
+std::string roll_of(uint64_t count, uint16_t error = 0) {
+  std::string roll;
+  for (uint64_t block = 0; block <= count / 32; ++block) {
+    uint32_t bits = 0;
+    uint16_t check = error;
+    for (uint64_t number = std::max<uint64_t>(1, block * 32);
+         number < block * 32 + 32 && number <= count; ++number) {
+      bits |= 1U << (number % 32);
+      check = static_cast<uint16_t>(check + (mix(99 + number) >> 16));
+    }
+    for (int shift = 0; shift < 32; shift += 8) roll.push_back(static_cast<char>(bits >> shift));
+    roll.push_back(static_cast<char>(check));
+    roll.push_back(static_cast<char>(check >> 8));
+  }
+  return roll;
+}
+
+TEST_F(MemberTest, ARollIsGivenToWhoAsksForIt) {
+  preload(60, true);
+  auto ask = from(130);
+  ask.set_number(31);
+  ask.set_want_roll(true);
+  deliver(ask, 130);
+  std::string roll;
+  for (const Sent& s : bench.sent) {
+    if (s.to == address(130)) roll += s.datagram.roll();
+  }
+  EXPECT_EQ(roll, roll_of(60));
+}
+
+TEST_F(MemberTest, WhoComesBackAfterACutSpeaksForAllOfItsSideByRoll) {
+  preload(60, true);
+  hello(5);
+  run(30ms);
+  const auto accuse_thirty = [&] {
+    auto cut = from(5);
+    for (uint64_t uid = 100; uid < 130; ++uid) tell(cut, NewsKind::kSuspect, uid, 5, 0);
+    deliver(cut, 5);
+    for (uint64_t uid = 100; uid < 130; ++uid) ASSERT_EQ(state(uid), State::kSuspect);
+  };
+  const auto give = [&](uint64_t uid, const std::string& bytes) {
+    auto d = from(uid);
+    if (uid >= 100) d.set_number(static_cast<uint32_t>(uid - 99));
+    d.set_roll(bytes);
+    deliver(d, uid);
+  };
+  accuse_thirty();
+  bench.clock += 30ms;
+  give(5, roll_of(60));
+  EXPECT_EQ(state(101), State::kSuspect) << "5 was with us all the time";
+  bench.sent.clear();
+  auto word = from(100);
+  word.set_number(1);
+  deliver(word, 100);
+  EXPECT_EQ(state(100), State::kAlive);
+  size_t asked = 0;
+  for (const Sent& s : bench.sent) asked += s.to == address(100) && s.datagram.want_roll();
+  EXPECT_EQ(asked, 1U) << "who comes back while many are lost is asked at once";
+  give(100, roll_of(60, 1));
+  EXPECT_EQ(state(101), State::kSuspect) << "other nodes than those we know by these numbers";
+  give(100, roll_of(20));
+  EXPECT_EQ(state(119), State::kAlive);
+  EXPECT_EQ(state(120), State::kSuspect) << "not on the roll";
+  give(100, roll_of(60));
+  for (uint64_t uid = 100; uid < 130; ++uid) EXPECT_EQ(state(uid), State::kAlive);
+  EXPECT_EQ(member->counters().roll_revivals, 29U);
+  // Whoever is accused from now on is not lifted by it.
+  bench.clock += 30ms;
+  auto later = from(5);
+  tell(later, NewsKind::kSuspect, 110, 5, 0);
+  deliver(later, 5);
+  give(100, roll_of(60));
+  EXPECT_EQ(state(110), State::kSuspect);
+}
+
+TEST_F(MemberTest, RaggedRollsAreMalformed) {
+  auto d = from(5);
+  d.set_roll("12345");
+  deliver(d, 5);
+  auto far = from(5);
+  far.set_roll_first(kMaxNodes + 1);
+  deliver(far, 5);
+  EXPECT_EQ(member->counters().malformed, 2U);
+}
+
 TEST_F(MemberTest, AGoodbyeIsFinalForThisSessionAndNotADeath) {
   hello(5);
   const auto old = from(5);  // on its way, overtaken by the goodbye
@@ -415,6 +502,11 @@ TEST_F(MemberTest, AbsurdContentsDoNoHarm) {
     d.set_sync_cursor(static_cast<uint32_t>(random.next()));
     d.set_sync_page(random.below(2) == 0);
     for (int k = 0; k < 8; ++k) d.add_sync_hash(0);
+    d.set_want_roll(random.below(4) == 0);
+    d.set_roll_first(random.below(kMaxNodes + 2));
+    for (uint32_t k = 6 * random.below(20); k > 0; --k) {
+      d.mutable_roll()->push_back(static_cast<char>(random.next()));
+    }
     for (int k = 0; k < 10; ++k) {
       d.add_row_uid(random.below(60));
       d.add_row_sequence(static_cast<uint32_t>(random.next()));

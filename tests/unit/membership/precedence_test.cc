@@ -60,6 +60,9 @@ TEST(Precedence, ThoseWhoCameBackLaterSpeakForTheirSide) {
   EXPECT_FALSE(
       speaks_for_other_side(node_at(State::kAlive, 2000, 2000), node_at(State::kLeft, 1000, 500)))
       << "who said goodbye is gone on all sides";
+  EXPECT_TRUE(speaks_for_other_side(node_at(State::kAlive, 2000, 2000),
+                                    node_at(State::kSuspect, 1000, 500)))
+      << "a short cut leaves suspects, not dead";
 }
 
 TEST(Precedence, TenureIsCoarseAndGrows) {
