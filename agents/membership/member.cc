@@ -251,9 +251,14 @@ void Member::Impl::publish(const LocalFacts& facts) {
 }
 
 void Member::Impl::preload(const BoardEntry& entry, Time age) {
-  if (entry.uid == 0 || entry.uid == options_.uid || table_.find(entry.uid) != kNoSlot) return;
   clock_ = env_.now();
   now_ = millis(clock_);
+  if (entry.uid == options_.uid && entry.number != 0 && entry.number <= kMaxNodes) {
+    table_[self_].number = entry.number;
+    number_since_ = now_;
+    early_beacons_ = 0;
+  }
+  if (entry.uid == 0 || entry.uid == options_.uid || table_.find(entry.uid) != kNoSlot) return;
   Row row;
   row.uid = entry.uid;
   row.hi = entry.address.hi;

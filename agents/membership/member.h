@@ -180,7 +180,8 @@ class Member {
   size_t memory_use() const;
 
   // Puts a node into the view as if heard from a third party `age` ago: for a view saved before a
-  // restart, and for simulations that do not want to begin with the join of 10,000 nodes.
+  // restart, and for simulations that do not want to begin with the join of 10,000 nodes. Of this
+  // node itself the number counts: it is held from now on, and nobody need be told by beacon.
   void preload(const BoardEntry& entry, Time age);
 
  private:

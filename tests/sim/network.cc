@@ -121,7 +121,7 @@ void Network::preload_all() {
     entry.cpus = 2;
     entry.speed = 1000;
     for (auto& node : nodes_) {
-      if (node != other && node->member) node->member->preload(entry, Time{0});
+      if (node->member) node->member->preload(entry, Time{0});
     }
   }
 }
