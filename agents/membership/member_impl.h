@@ -270,6 +270,7 @@ class Member::Impl {
   uint32_t pages_credit_ = 0;
 
   bool mending_ = false;
+  bool mended_ = false;  // not longer ago than news is believed
   Millis mending_since_ = 0;
   Millis mending_until_ = 0;
   Millis roll_asked_at_ = 0;

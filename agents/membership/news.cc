@@ -28,6 +28,12 @@ void NewsQueue::drop(uint64_t uid) {
   std::erase_if(items_, [uid](const News& item) { return item.uid == uid; });
 }
 
+void NewsQueue::drop_accusations() {
+  std::erase_if(items_, [](const News& item) {
+    return item.kind == NewsKind::kSuspect || item.kind == NewsKind::kDead;
+  });
+}
+
 const News* NewsQueue::find(uint64_t uid) const {
   for (const News& item : items_) {
     if (item.uid == uid) return &item;

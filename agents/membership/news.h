@@ -25,6 +25,7 @@ class NewsQueue {
   // Replaces older news about the same node. When full, the most told gives way.
   void add(const News& news);
   void drop(uint64_t uid);
+  void drop_accusations();  // suspicions and verdicts
   const News* find(uint64_t uid) const;
   // Appends to `out` up to `count` of the least told and counts them as told once more; those told
   // `limit` times or older than `max_age_ms` are forgotten.

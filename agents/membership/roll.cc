@@ -31,10 +31,12 @@ uint16_t check_of(uint64_t uid) {
 // Somebody lost in a cut was heard again: the wire is mended, at least partly.
 void Member::Impl::met_again(Slot slot) {
   if (!mending()) {
-    mending_ = true;
+    mending_ = mended_ = true;
     mending_since_ = roll_helped_at_ = now_;
-    // What was asked before now was asked into the void.
+    roll_asked_at_ = now_ - kAskGapMs;
+    // What was asked before now was asked into the void, and what we told came of that.
     drop_probes();
+    news_.drop_accusations();
   }
   mending_until_ = now_ + kMendingMs;
   returned_ = table_[slot].uid;
@@ -42,6 +44,7 @@ void Member::Impl::met_again(Slot slot) {
 }
 
 void Member::Impl::run_mending() {
+  if (mended_ && since(now_, mending_since_) > kNewsMaxAgeMs) mended_ = false;
   if (!mending()) {
     mending_ = false;
     return;

@@ -399,6 +399,12 @@ void Member::Impl::hear(const News& news, const Row& row, const Address& via) {
     ++counters_.deaths_ignored;
     return;
   }
+  // While the wire was cut silence proved nothing, and this may come from a side whose members we
+  // had not even missed.
+  if (mended_ && since(news.raised, mending_since_) < 0) {
+    ++counters_.deaths_ignored;
+    return;
+  }
   if (news.kind == NewsKind::kSuspect) {
     if (node.state != State::kAlive) return;
     ++counters_.suspicions_heard;

@@ -349,6 +349,11 @@ TEST_F(MemberTest, WhoComesBackAfterACutSpeaksForAllOfItsSideByRoll) {
   give(100, roll_of(60));
   for (uint64_t uid = 100; uid < 130; ++uid) EXPECT_EQ(state(uid), State::kAlive);
   EXPECT_EQ(member->counters().roll_revivals, 29U);
+  // What was said of anybody before the mending proves nothing.
+  auto stale = from(5);
+  tell(stale, NewsKind::kDead, 140, 5, 35);
+  deliver(stale, 5);
+  EXPECT_EQ(state(140), State::kAlive);
   // Whoever is accused from now on is not lifted by it.
   bench.clock += 30ms;
   auto later = from(5);

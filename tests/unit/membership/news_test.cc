@@ -22,6 +22,18 @@ TEST(NewsQueue, OnePieceOfNewsPerNode) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(NewsQueue, DropsAccusationsAndKeepsTheRest) {
+  NewsQueue queue;
+  queue.add(about(1, NewsKind::kSuspect));
+  queue.add(about(2, NewsKind::kDead));
+  queue.add(about(3, NewsKind::kAlive));
+  queue.add(about(4, NewsKind::kLeft));
+  queue.drop_accusations();
+  EXPECT_EQ(queue.size(), 2U);
+  EXPECT_NE(queue.find(3), nullptr);
+  EXPECT_NE(queue.find(4), nullptr);
+}
+
 TEST(NewsQueue, TheLeastToldGoesFirst) {
   NewsQueue queue;
   std::vector<News> out;
