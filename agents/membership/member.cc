@@ -93,10 +93,31 @@ void Member::Impl::leave() {
   tick();
 }
 
+void Member::Impl::move_old_times_along() {
+  if (since(now_, moved_along_at_) < kMoveAlongMs) return;
+  moved_along_at_ = now_;
+  const Millis oldest = now_ - kOldestMs;
+  const auto move = [oldest](Millis& time) {
+    if (since(oldest, time) > 0) time = oldest;
+  };
+  for (size_t i = 0; i < table_.slots(); ++i) {
+    Node& node = table_[static_cast<Slot>(i)];
+    move(node.origin);
+    move(node.life);
+    move(node.since);
+  }
+  for (Millis* time : {&amnesty_at_, &started_at_, &next_beacon_, &differs_since_, &differing_at_,
+                       &sync_next_, &pages_at_, &mending_since_, &mending_until_, &roll_asked_at_,
+                       &roll_helped_at_, &claim_after_, &number_since_}) {
+    move(*time);
+  }
+}
+
 void Member::Impl::tick() {
   if (!started_) return;
   clock_ = env_.now();
   now_ = millis(clock_);
+  move_old_times_along();
   if (leaving_) {
     if (farewells_ > 0 && since(now_, next_farewell_) >= 0) {
       farewell();

@@ -126,6 +126,9 @@ class Member::Impl {
   }
   bool many_suspects() const { return alive_ > kSmallFlock && suspects_ > many_trials(alive_); }
 
+  // member.cc
+  void move_old_times_along();
+
   // view.cc
   uint8_t net_of(uint64_t hi, uint32_t scope, uint16_t port);
   Address address_of(const Node& node) const;
@@ -281,6 +284,7 @@ class Member::Impl {
   Millis claim_after_ = 0;
   Millis number_since_ = 0;
 
+  Millis moved_along_at_ = 0;
   uint32_t missing_descriptions_ = 0;
   uint32_t missing_at_ = 0;
   uint32_t sweep_at_ = 0;

@@ -13,7 +13,7 @@
 namespace starling::membership {
 
 // Milliseconds on the Member's own clock; differences are taken modulo 2^32 (as signed numbers),
-// which orders anything less than 24 days apart.
+// which orders anything less than 24 days apart. What is kept for longer is moved along.
 using Millis = uint32_t;
 inline int32_t since(Millis later, Millis earlier) {
   return static_cast<int32_t>(later - earlier);

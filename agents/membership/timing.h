@@ -9,6 +9,11 @@
 
 namespace starling::membership {
 
+// Times kept are moved along with the clock when they are further back, and looked at this often:
+// 24 days back they would compare as times to come.
+inline constexpr int32_t kOldestMs = 10 * 24 * 3600 * 1000;
+inline constexpr int32_t kMoveAlongMs = 3600 * 1000;
+
 // A probe: ask; ask again and through three others; once more; give up. In a big flock once more
 // still: every false suspicion is news to all n, and n nodes raise them, so that what a node
 // spends on them grows with n unless they are rare.

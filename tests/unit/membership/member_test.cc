@@ -239,6 +239,25 @@ TEST_F(MemberTest, NewsOfADeathCountsOnlyFromAKnownAccuserAndAfterTheLastSignOfL
   EXPECT_EQ(state(5), State::kDead);
 }
 
+TEST_F(MemberTest, AVerdictStillCountsAfterManyWeeks) {
+  hello(5);
+  hello(6);
+  run(30ms);
+  for (int hours = 0; hours < 30 * 24; ++hours) {
+    bench.clock += 1h;
+    member->tick();
+    hello(5);
+    hello(6);
+  }
+  ASSERT_EQ(state(5), State::kAlive);
+  EXPECT_EQ(member->counters().deaths_declared, 0U);
+  run(30ms);
+  auto fresh = from(6);
+  tell(fresh, NewsKind::kDead, 5, 6, 0);
+  deliver(fresh, 6);
+  EXPECT_EQ(state(5), State::kDead);
+}
+
 TEST_F(MemberTest, InABigFlockFourQuestionsGoUnansweredBeforeASuspicion) {
   preload(30);
   const Time begin = bench.clock;
