@@ -16,6 +16,7 @@
 #include "agents/common/fail.h"
 #include "agents/common/log.h"
 #include "agents/migrate/body_threads.h"
+#include "agents/migrate/fault_point.h"
 #include "agents/migrate/kernel_sizes.h"
 #include "agents/migrate/message.h"
 #include "agents/migrate/proc_file.h"
@@ -91,6 +92,7 @@ BodyAway::BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, Page
 
 BodyAway::End BodyAway::run() {
   resume_all();
+  fault_point("guest-away", control_.fd());
   while (!end_) {
     const Ready ready = wait_for_something();
     hear_alarm();
@@ -144,8 +146,11 @@ void BodyAway::hear_body() {
 void BodyAway::take_report(pid_t tid, int status) {
   const auto found = threads_.find(tid);
   if (!WIFSTOPPED(status)) {
-    if (tid == body_.pid() || tid == parts_.service)
-      throw ProcessGone("the body was killed on its guest");
+    if (tid == body_.pid() || tid == parts_.service) {
+      throw ProcessGone(options_.cgroup && options_.cgroup->killed()
+                            ? "the body was killed on its guest for want of memory"
+                            : "the body was killed on its guest");
+    }
     if (found != threads_.end()) threads_.erase(found);
     parts_.threads.remove(tid);
     return;
@@ -247,7 +252,9 @@ void BodyAway::forward(pid_t tid, Thread& thread, const Behaviour& behaviour,
     return;
   }
   thread.at = At::call;
+  fault_point("guest-call", control_.fd());
   control_.send(kCall, encode(call));
+  fault_point("guest-call-sent", control_.fd());
   ++stats_.calls;
   // A signal that was queued while the call was on its way here has woken nobody.
   if (call.call.may_block && monotonic_ns() - kSignalSettles < last_signal_) interrupt_calls(tid);
@@ -338,6 +345,7 @@ void BodyAway::end_process(pid_t tid, const seccomp_notif& notification) {
 void BodyAway::hear_home(const Frame& frame) {
   switch (frame.type) {
     case kResult:
+      fault_point("guest-result", control_.fd());
       take_result(decode_result(frame.body));
       break;
     case kSignal: {
@@ -346,7 +354,9 @@ void BodyAway::hear_home(const Frame& frame) {
     }
     case kStop:
       if (!stopping_) {
+        fault_point("guest-stop", control_.fd());
         stop_all();
+        fault_point("guest-stopped", control_.fd());
         come_home();
       }
       break;
@@ -474,11 +484,12 @@ void BodyAway::interrupt_calls(pid_t only) {
 
 // -- coming home ---------------------------------------------------------------------------------
 
-void BodyAway::want_home(const std::string& why) {
+void BodyAway::want_home(const std::string& why, std::uint32_t onward) {
   if (wanted_ || stopping_) return;
   wanted_ = true;
   pb::HomeReason reason;
   reason.set_why(why);
+  reason.set_onward(onward);
   control_.send(kWantHome, serialise(reason));
 }
 
@@ -519,16 +530,21 @@ void BodyAway::come_home() {
   for (const auto& [tid, thread] : threads_)
     if (thread.at == At::signal) held[tid] = thread.signal;
   const Harvest harvest = migrate::harvest(body_, parts_, sink_, clocks_, held);
+  fault_point("guest-harvested", control_.fd());
   control_.send(kHomeState, serialise(harvest.state));
+  fault_point("guest-home-state", control_.fd());
   stats_.dirty_bytes = send_pages(tracee_, harvest.dirty, control_);
   let_home_clocks_catch_up();
+  fault_point("guest-pages", control_.fd());
   control_.send(kPagesEnd, {});
+  fault_point("guest-pages-end", control_.fd());
   const auto end = Clock::now() + kHomePatience;
   while (Clock::now() < end) {
     if (const auto frame = control_.try_receive()) {
       if (frame->type != kHomeDone && frame->type != kSignal)
         throw ProtocolError("home said something else than that it has the process");
       if (frame->type == kSignal) continue;
+      fault_point("guest-done", control_.fd());
       end_ = End::home;
       return;
     }
@@ -562,11 +578,15 @@ void BodyAway::tick() {
   report_.tend();
   if (options_.max_memory == 0 || wanted_) return;
   // What grew too large goes home rather than to be killed here.
+  if (too_large()) want_home("it uses more memory than the guest has for it");
+}
+
+bool BodyAway::too_large() const {
+  if (options_.cgroup) return options_.cgroup->pressed();
   const std::string statm = read_proc(body_.pid(), "statm");  // proc_pid_statm(5)
   const auto space = statm.find(' ');
-  if (space == std::string::npos) return;
-  if (std::strtoull(statm.c_str() + space, nullptr, 10) * kPage > options_.max_memory)
-    want_home("it uses more memory than the guest has for it");
+  return space != std::string::npos &&
+         std::strtoull(statm.c_str() + space, nullptr, 10) * kPage > options_.max_memory;
 }
 
 void BodyAway::hear_daemon() {
@@ -574,14 +594,24 @@ void BodyAway::hear_daemon() {
     const auto what = request->find("do");
     const std::string name = what != request->end() && what->is_string() ? *what : "";
     if (name == "expel") {
-      want_home("the guest asks it to leave");
-      report_.reply(name, true);
+      expel(*request);
     } else if (name == "stats") {
       report_.reply(name, true, "", statistics());
     } else {
       report_.reply(name, false, "the order \"" + name + "\" is unknown");
     }
   }
+}
+
+// With "node": somebody here asks that it goes there; who may go where is decided at home.
+void BodyAway::expel(const nlohmann::json& order) {
+  const std::uint32_t onward = order.value("node", 0u);
+  if (onward != 0 && (wanted_ || stopping_))
+    return report_.reply("expel", false, "it is on its way home already");
+  want_home(onward == 0 ? "the guest asks it to leave"
+                        : "the guest was asked to let it go to node " + std::to_string(onward),
+            onward);
+  report_.reply("expel", true);
 }
 
 nlohmann::json BodyAway::statistics() const {

@@ -11,6 +11,7 @@
 #include "agents/common/unique_fd.h"
 #include "agents/migrate/body_alarm.h"
 #include "agents/migrate/body_builder.h"
+#include "agents/migrate/body_cgroup.h"
 #include "agents/migrate/body_clocks.h"
 #include "agents/migrate/body_harvest.h"
 #include "agents/migrate/body_memory.h"
@@ -39,8 +40,9 @@ class BodyAway {
   };
 
   struct Options {
-    std::uint64_t max_memory = 0;  // bytes; 0: any
-    std::int64_t clock_error = 0;  // ns by which the body's clocks may be ahead of home's
+    std::uint64_t max_memory = 0;        // bytes; 0: any
+    std::int64_t clock_error = 0;        // ns by which the body's clocks may be ahead of home's
+    const BodyCgroup* cgroup = nullptr;  // it is in; may be null
   };
 
   BodyAway(FrameChannel& control, EmptyBody& body, BodyParts parts, PageSink& sink,
@@ -100,7 +102,10 @@ class BodyAway {
   void answer(pid_t tid, Thread& thread, std::int64_t result);
   void take_home_signal(const pb::Signal& signal);
   void interrupt_calls(pid_t only);
-  void want_home(const std::string& why);
+  // `onward`: a node it shall go on to from there; 0: none.
+  void want_home(const std::string& why, std::uint32_t onward = 0);
+  bool too_large() const;
+  void expel(const nlohmann::json& order);
   void stop_all();
   void wait_all_stopped();
   bool all_stopped() const;

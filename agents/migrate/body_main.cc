@@ -23,7 +23,9 @@ int run(int argc, char** argv) {
       "address", po::value<std::string>(), "IPv6 address for home's other connections")(
       "interface", po::value<std::string>()->default_value(""), "of a link-local address")(
       "max-memory", po::value<std::uint64_t>()->default_value(0), "bytes a guest may use; 0: any")(
-      "verbose", "say what is done")("plain", "connections in the clear, for tests");
+      "cgroup", po::value<std::string>()->default_value(""),
+      "a control group to hold it to that in")("verbose", "say what is done")(
+      "plain", "connections in the clear, for tests");
   po::variables_map given;
   po::store(po::parse_command_line(argc, argv, options), given);
   po::notify(given);
@@ -45,7 +47,8 @@ int run(int argc, char** argv) {
   migrate::Guest guest(
       std::move(control), std::move(connector),
       ReportChannel(given["report-fd"].as<int>(), "body", 0),
-      {*address, given["interface"].as<std::string>(), given["max-memory"].as<std::uint64_t>()});
+      {*address, given["interface"].as<std::string>(), given["max-memory"].as<std::uint64_t>(),
+       given["cgroup"].as<std::string>()});
   return guest.run() ? 0 : 1;
 }
 

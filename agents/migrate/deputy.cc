@@ -105,19 +105,29 @@ void Deputy::depart() {
     answer(false, e.what());
     return after(Journey::End::ended);
   } catch (const std::exception& e) {
-    return answer(false, e.what());
+    return stay(e.what());
   }
   journey_ = std::move(journey);
   where_ = node;
   ++moves_;
   last_ = journey_->stats();
   answer(true);
+  onward_ = false;
   report_.event("where", {{"node", where_}});
+}
+
+void Deputy::stay(const std::string& why) {
+  answer(false, why);
+  // Another daemon must not hear of a wish that was tried.
+  if (onward_) report_.event("where", {{"node", 0}});
+  onward_ = false;
 }
 
 void Deputy::after(Journey::End end) {
   std::string why;
+  std::uint32_t onward = 0;
   if (journey_) {
+    onward = journey_->onward();
     last_ = journey_->stats();
     total_.calls += last_.calls;
     total_.pages_served += last_.pages_served;
@@ -128,7 +138,11 @@ void Deputy::after(Journey::End end) {
   where_ = 0;
   if (end == Journey::End::home) {
     ++moves_;
-    report_.event("where", {{"node", 0}, {"why", why}});
+    nlohmann::json where{{"node", 0}, {"why", why}};
+    // An order that waits is newer than a wish.
+    onward_ = onward != 0 && !order_;
+    if (onward_) where["onward"] = onward;
+    report_.event("where", where);
     report_.event("stats", statistics());
     if (order_) carry_out();
     return;

@@ -20,7 +20,8 @@ namespace starling::migrate {
 //   {"do":"go","node":N,"address":A,"interface":I,"port":P}   from home or from another guest
 //   {"do":"home"}
 //   {"do":"stats"}
-// Events: where (node, 0 for home, and why), stats (after each journey), end.
+// Events: where (node, 0 for home, why, and a node "onward" to which its guest was asked to let it
+// go), stats (after each journey), end.
 class Deputy {
  public:
   Deputy(pid_t pid, std::uint32_t home_node, Connector connector, ReportChannel report);
@@ -33,6 +34,7 @@ class Deputy {
   void carry_out();
   void depart();
   void after(Journey::End end);
+  void stay(const std::string& why);
   void answer(bool ok, const std::string& error = {});
   nlohmann::json statistics() const;
   void wait();
@@ -46,6 +48,7 @@ class Deputy {
   std::unique_ptr<Journey> journey_;
   std::optional<nlohmann::json> order_;
   std::uint32_t where_ = 0;
+  bool onward_ = false;  // the newest "where" says so
   bool ended_ = false;
   std::uint64_t moves_ = 0;  // departures and homecomings
   JourneyStats total_;

@@ -13,6 +13,7 @@
 #include "agents/common/clock.h"
 #include "agents/common/fail.h"
 #include "agents/common/log.h"
+#include "agents/migrate/fault_point.h"
 #include "agents/migrate/host.h"
 #include "agents/migrate/message.h"
 #include "agents/migrate/wire.h"
@@ -90,15 +91,19 @@ bool Guest::run() {
   hello_ = parse<pb::Hello>(await(kHello, kPatienceMs), "home");
   report_.set_pid(static_cast<long>(hello_.pid()));
   try {
+    fault_point("guest-hello", control_.fd());
     prepare();
+    fault_point("guest-prepared", control_.fd());
   } catch (const std::exception& e) {
     control_.send(kWelcome, serialise(refusal(e.what())));
     linger();
     return false;
   }
   welcome();
+  fault_point("guest-connected", control_.fd());
   state_ = parse<pb::ProcessState>(await(kState, kStatePatienceMs), "home");
   try {
+    fault_point("guest-state", control_.fd());
     build();
   } catch (const StreamClosed&) {
     throw;
@@ -136,6 +141,19 @@ void Guest::prepare() {
   check(hello_);
   door_.emplace(options_.address, options_.interface);
   body_.emplace(hello_, compare_clocks());
+  limit_memory();
+}
+
+// Without, the helper itself looks now and then (BodyAway::tick).
+void Guest::limit_memory() {
+  if (options_.cgroup.empty() || options_.max_memory == 0) return;
+  try {
+    cgroup_.emplace(options_.cgroup, options_.max_memory);
+    cgroup_->add(body_->pid());
+  } catch (const std::system_error& e) {
+    cgroup_.reset();
+    log_warning(std::string("the kernel does not hold a guest to its memory: ") + e.what());
+  }
 }
 
 void Guest::welcome() {
@@ -144,6 +162,7 @@ void Guest::welcome() {
   welcome.set_port(door_->port());
   welcome.set_token(door_->token().data(), door_->token().size());
   control_.send(kWelcome, serialise(welcome));
+  fault_point("guest-welcome", control_.fd());
   auto connections = door_->accept(connector_, control_.fd(), kDoorPatience);
   door_.reset();
   Userfaultfd uffd(body_->take_userfaultfd());
@@ -157,10 +176,13 @@ void Guest::welcome() {
 void Guest::build() {
   const std::int64_t begin = monotonic_ns();
   parts_ = build_body(*body_, hello_.comm(), state_, *sink_);
+  fault_point("guest-built", control_.fd());
   control_.send(kReady, {});
+  fault_point("guest-ready", control_.fd());
   log_debug("the body of pid " + std::to_string(hello_.pid()) + " was built in " +
             std::to_string((monotonic_ns() - begin) / 1000) + " us");
   await(kRun, kPatienceMs);
+  fault_point("guest-run", control_.fd());
 }
 
 bool Guest::stay() {
@@ -171,7 +193,7 @@ bool Guest::stay() {
   std::string why;
   bool well = false;
   BodyAway away(control_, *body_, std::move(parts_), *sink_, state_, alarm_, report_,
-                {options_.max_memory, clock_error_});
+                {options_.max_memory, clock_error_, cgroup_ ? &*cgroup_ : nullptr});
   try {
     const auto end = away.run();
     why = end == BodyAway::End::home ? "it went home" : "it ended";

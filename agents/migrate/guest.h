@@ -9,6 +9,7 @@
 #include "agents/common/bytes.h"
 #include "agents/common/report_channel.h"
 #include "agents/migrate/body_away.h"
+#include "agents/migrate/body_cgroup.h"
 #include "agents/migrate/connector.h"
 #include "agents/migrate/empty_body.h"
 #include "agents/migrate/frame_channel.h"
@@ -21,6 +22,7 @@ struct GuestOptions {
   Address6 address{};            // where home's page connections are expected
   std::string interface;         // of that address, when it is link-local
   std::uint64_t max_memory = 0;  // bytes a guest may be resident with, 0: any
+  std::string cgroup;            // where its BodyCgroup is made; empty: none
 };
 
 // The guest's side of one moved process, from home's first message to the end: what starling-body
@@ -41,6 +43,7 @@ class Guest {
   // How home's clocks differ from this machine's.
   ClockOffsets compare_clocks();
   void prepare();
+  void limit_memory();
   void welcome();
   void build();
   bool stay();
@@ -54,6 +57,7 @@ class Guest {
   pb::ProcessState state_;
   BodyAlarm alarm_;
   std::optional<PageDoor> door_;
+  std::optional<BodyCgroup> cgroup_;  // ends after the body
   std::optional<EmptyBody> body_;
   std::optional<PageSink> sink_;  // ends before the body does
   BodyParts parts_;

@@ -6,11 +6,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "agents/migrate/capture.h"
 #include "agents/migrate/deputy_exit.h"
 #include "agents/migrate/deputy_threads.h"
+#include "agents/migrate/fault_point.h"
 #include "agents/migrate/host.h"
 #include "agents/migrate/inspect.h"
 #include "agents/migrate/message.h"
@@ -37,6 +39,12 @@ std::uint32_t number_at(const Frame& frame, std::size_t offset) {
   std::uint32_t value;
   std::memcpy(&value, &frame.body[offset], sizeof value);
   return value;
+}
+
+bool holds_signals(const pb::ProcessState& state) {
+  return state.pending_size() > 0 ||
+         std::any_of(state.threads().begin(), state.threads().end(),
+                     [](const auto& thread) { return thread.pending_size() > 0; });
 }
 
 std::vector<PageRegion> regions_of(const pb::ProcessState& state) {
@@ -74,6 +82,7 @@ Frame Journey::await_frame(int patience_ms) {
 void Journey::open_connections(const NodeAddress& guest, const pb::Hello& hello) {
   channel_ = std::make_unique<FrameChannel>(connector_.connect(guest, guest.port));
   channel_->send(kHello, serialise(hello));
+  fault_point("home-hello", channel_->fd());
   Frame answer = await_frame(kPatienceMs);
   for (int asked = 0; answer.type == kClock && asked < kMaxClocks; ++asked) {
     const std::int64_t clocks[] = {clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_BOOTTIME)};
@@ -83,12 +92,14 @@ void Journey::open_connections(const NodeAddress& guest, const pb::Hello& hello)
   if (answer.type != kWelcome) throw ProtocolError("the guest did not say welcome");
   const auto welcome = parse<pb::Welcome>(answer);
   if (!welcome.ok()) throw StaysHome(welcome.error());
+  fault_point("home-welcome", channel_->fd());
   for (auto [channel, purpose] : {std::pair{&demand_, 'd'}, std::pair{&bulk_, 'b'}}) {
     *channel = std::make_unique<FrameChannel>(
         connector_.connect(guest, static_cast<std::uint16_t>(welcome.port())));
     const auto mark = static_cast<std::uint8_t>(purpose);
     (*channel)->send(kPageHello, {&mark, 1}, as_bytes(welcome.token()));
   }
+  fault_point("home-connected", channel_->fd());
 }
 
 void Journey::depart(const NodeAddress& guest) {
@@ -102,6 +113,7 @@ void Journey::depart(const NodeAddress& guest) {
   const std::int64_t stopped = clock_ns(CLOCK_MONOTONIC);
   try {
     tracee_.emplace(Tracee::freeze(pid_));
+    fault_point("home-frozen", channel_->fd());
     if (read_proc(pid_, "maps") != maps) {
       if (auto reason = reason_in_flags(pid_)) throw StaysHome(*reason);
     }
@@ -115,6 +127,7 @@ void Journey::depart(const NodeAddress& guest) {
 
   // The body runs. What follows belongs to being away, and fails as that does.
   try {
+    fault_point("home-run", channel_->fd());
     signals_.emplace(*tracee_, *scratch_, [this](pid_t tid, const siginfo_t& info) {
       pb::Signal signal;
       signal.set_tid(static_cast<std::uint32_t>(tid));
@@ -122,8 +135,11 @@ void Journey::depart(const NodeAddress& guest) {
       channel_->send(kSignal, serialise(signal));
     });
     signals_->start();
-    calls_.emplace(*tracee_, *scratch_, *signals_,
-                   [this](const CallResult& result) { channel_->send(kResult, encode(result)); });
+    calls_.emplace(*tracee_, *scratch_, *signals_, [this](const CallResult& result) {
+      fault_point("home-result", channel_->fd());
+      channel_->send(kResult, encode(result));
+      fault_point("home-result-sent", channel_->fd());
+    });
     for (const auto& thread : state_->threads()) {
       if (!thread.call_at_home()) continue;
       Registers r;
@@ -139,24 +155,42 @@ void Journey::depart(const NodeAddress& guest) {
 }
 
 void Journey::capture_and_send() {
+  // Should this program die while a thread runs our calls, that thread must not run on in them, nor
+  // with the trap flag of a step still set, which only the next resumption clears.
+  tracee_->set_options(PTRACE_O_EXITKILL);
   settle_interrupted_calls(*tracee_);
   leave_vdso(*tracee_);
   scratch_.emplace(*tracee_, pid_, scratch_at_);
+  fault_point("home-scratch", channel_->fd());
   state_ = capture(*tracee_, *scratch_);
+  release_if_whole();
+  fault_point("home-captured", channel_->fd());
   const auto message = serialise(*state_);
   stats_.state_bytes = message.size();
   pages_.emplace(pid_, regions_of(*state_));
   pages_->serve(std::move(demand_));
   pages_->serve(std::move(bulk_));
   channel_->send(kState, message);
+  fault_point("home-state", channel_->fd());
   const Frame answer = await_frame(kPatienceMs);
   if (answer.type == kRefused) throw StaysHome(parse<pb::Welcome>(answer).error());
   if (answer.type != kReady) throw ProtocolError("the guest did not say ready");
+  fault_point("home-ready", channel_->fd());
+}
+
+// Between our calls a stopped thread is as it was: should this program die now, the process runs
+// on, with no more than the scratch area mapped. Not when signals were taken out of its queues:
+// they would be lost.
+void Journey::release_if_whole() {
+  if (state_ && holds_signals(*state_)) return;
+  tracee_->set_options(0);
 }
 
 void Journey::commit() {
   // From here on the process must not run at home by itself, whatever becomes of this program.
   tracee_->set_options(PTRACE_O_EXITKILL);
+  // A guest that gave up meanwhile has said so by closing: better nothing was tried.
+  if (channel_->try_receive()) throw ProtocolError("the guest said something after ready");
   channel_->send(kRun, {});
 }
 
@@ -166,7 +200,7 @@ void Journey::roll_back() noexcept {
   pages_.reset();
   try {
     if (tracee_) {
-      tracee_->set_options(0);
+      tracee_->set_options(PTRACE_O_EXITKILL);
       if (scratch_) {
         if (state_) give_back_signals(*scratch_, *state_);
         scratch_->unmap(pid_);
@@ -202,18 +236,20 @@ Journey::End Journey::serve() {
     }
   } catch (const ProcessGone&) {
     // Killed at home, by somebody who may.
-    pages_.reset();
-    channel_.reset();
-    kill_process(*tracee_);
-    end_ = End::ended;
+    finish(End::ended);
   } catch (const std::exception& e) {
     loss_ = e.what();
-    pages_.reset();
-    channel_.reset();
-    kill_process(*tracee_);
-    end_ = End::lost;
+    finish(End::lost);
   }
   return end_;
+}
+
+// The process does not go on, neither here nor there.
+void Journey::finish(End end) {
+  pages_.reset();
+  channel_.reset();
+  if (tracee_) kill_process(*tracee_);
+  end_ = end;
 }
 
 void Journey::on_report(pid_t tid, int status) {
@@ -230,6 +266,7 @@ void Journey::on_report(pid_t tid, int status) {
 void Journey::on_frame(const Frame& frame) {
   switch (frame.type) {
     case kCall: {
+      fault_point("home-call", channel_->fd());
       auto call = decode_call(frame.body);
       if (returning_) {
         // It crossed with our stop; nothing is done, the process will make it at home.
@@ -259,10 +296,13 @@ void Journey::on_frame(const Frame& frame) {
       tracee_->forget();
       end_ = End::ended;
       break;
-    case kWantHome:
-      home_reason_ = parse<pb::HomeReason>(frame).why();
+    case kWantHome: {
+      const auto reason = parse<pb::HomeReason>(frame);
+      home_reason_ = reason.why();
+      onward_ = reason.onward();
       bring_home();
       break;
+    }
     case kHomeState:
       come_home(frame);
       break;
@@ -288,17 +328,28 @@ void Journey::bring_home() {
   if (returning_ || end_ != End::still_away) return;
   returning_ = true;
   returning_since_ = clock_ns(CLOCK_MONOTONIC);
-  // From here on signals stay pending at home, where the process will find them.
-  signals_->stop();
-  channel_->send(kStop, {});
-  calls_->interrupt_all();
+  try {
+    fault_point("home-stop", channel_->fd());
+    // From here on signals stay pending at home, where the process will find them.
+    signals_->stop();
+    channel_->send(kStop, {});
+    fault_point("home-stop-sent", channel_->fd());
+    calls_->interrupt_all();
+  } catch (const ProcessGone&) {
+    finish(End::ended);
+  } catch (const std::exception& e) {
+    loss_ = e.what();
+    finish(End::lost);
+  }
 }
 
 void Journey::come_home(const Frame& frame) {
   if (!returning_) throw ProtocolError("the guest gave the process back unasked");
   if (calls_->busy()) throw ProtocolError("the guest gave the process back within a call");
+  fault_point("home-home-state", channel_->fd());
   Homecoming homecoming(*tracee_, *scratch_, parse<pb::ProcessState>(frame), calls_->to_take_up());
   homecoming.begin();
+  fault_point("home-layout", channel_->fd());
   while (true) {
     const Frame part = await_frame(kPatienceMs);
     if (part.type == kPagesEnd) break;
@@ -308,7 +359,9 @@ void Journey::come_home(const Frame& frame) {
     homecoming.write_page(RemoteAddr{at}, Bytes(part.body).subspan(8));
     stats_.pages_returned += (part.body.size() - 8) / kPage;
   }
+  fault_point("home-pages-end", channel_->fd());
   homecoming.finish();
+  fault_point("home-restored", channel_->fd());
   stats_.return_freeze_ns = clock_ns(CLOCK_MONOTONIC) - returning_since_;
   stats_.calls = calls_->made();
   calls_.reset();
@@ -318,8 +371,10 @@ void Journey::come_home(const Frame& frame) {
   stats_.pages_served = pages_->stats().data_pages;
   pages_.reset();
   try {
+    fault_point("home-released", channel_->fd());
     channel_->send(kHomeDone, {});
-  } catch (const StreamClosed&) {
+    fault_point("home-done", channel_->fd());
+  } catch (const std::exception&) {
     // The guest's copy ends with the connection just as well.
   }
 }

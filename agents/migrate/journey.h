@@ -56,10 +56,12 @@ class Journey {
   End serve();
   int connection() const { return channel_->fd(); }
 
-  // Starts to bring the process home; serve() tells when it is there.
+  // Starts to bring the process home; serve() tells when it is there, or that it is lost.
   void bring_home();
   // Why the guest sent it home by itself; empty when it did not.
   const std::string& home_reason() const { return home_reason_; }
+  // The node to which the guest was asked to let it go; 0: none.
+  std::uint32_t onward() const { return onward_; }
   // Why End::lost.
   const std::string& loss() const { return loss_; }
   JourneyStats stats() const;
@@ -67,12 +69,14 @@ class Journey {
  private:
   void open_connections(const NodeAddress& guest, const pb::Hello& hello);
   void capture_and_send();
+  void release_if_whole();
   void roll_back() noexcept;
   void commit();
   void on_frame(const Frame& frame);
   void start_call(ForwardedCall call);
   void on_report(pid_t tid, int status);
   void come_home(const Frame& frame);
+  void finish(End end);
   Frame await_frame(int patience_ms);
 
   pid_t pid_;
@@ -93,6 +97,7 @@ class Journey {
   std::int64_t returning_since_ = 0;
   std::int64_t last_tick_ = 0;
   std::string home_reason_;
+  std::uint32_t onward_ = 0;
   std::string loss_;
   JourneyStats stats_;
 };
