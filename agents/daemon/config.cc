@@ -49,6 +49,8 @@ static po::options_description shared_options() {
        "processes of other nodes taken at most, 0 for none")  //
       ("guest-memory", po::value<std::uint64_t>()->default_value(0),
        "MiB of memory one guest may use, 0 for no limit")  //
+      ("guest-cgroup", po::value<std::string>()->default_value("auto"),
+       "control group in which the kernel holds guests to that; \"auto\", \"none\" or a path")  //
       ("netboot-dir", po::value<std::string>()->default_value("/run/starling/netboot"),
        "where the boot server of this node tells how it stands")  //
       ("log-level", po::value<std::string>()->default_value("info"),
@@ -118,6 +120,11 @@ static void check_values(const po::variables_map& values) {
   range("priority", values["priority"].as<int>(), 0, 99);
   text("flock", [](const std::string& v) { check_flock_name(v, "name"); });
   text("interfaces", [](const std::string& v) { LinkFilter{v}; });
+  text("guest-cgroup", [](const std::string& v) {
+    if (v != "auto" && v != "none" && !v.starts_with("/")) {
+      throw std::invalid_argument("\"" + v + "\" is neither auto nor none nor a path from /");
+    }
+  });
   text("machine", [](const std::string& v) {
     std::array<std::uint8_t, 8> id;
     if (!v.empty() && !from_hex(v, id)) {
@@ -131,6 +138,22 @@ static void check_values(const po::variables_map& values) {
     throw std::invalid_argument("\"" + v +
                                 "\" is no level; known: error warning notice info debug");
   });
+}
+
+// "auto": where a service manager gave the daemon a group of its own and itself a subgroup "daemon"
+// of it (systemd.resource-control(5), Delegate= and DelegateSubgroup=).
+static std::filesystem::path guest_cgroup(const std::string& wanted,
+                                          const std::filesystem::path& own) {
+  if (wanted == "none") return {};
+  if (wanted != "auto") return wanted;
+  std::istringstream lines(read_small_file(own).value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("0::/")) continue;  // cgroups(7): the hierarchy of version 2
+    const std::filesystem::path group = line.substr(4);
+    if (group.filename() == "daemon")
+      return std::filesystem::path("/sys/fs/cgroup") / group.parent_path();
+  }
+  return {};
 }
 
 // Reads one file on its own, with its own checks, so that a mistake is told with its line even if
@@ -263,6 +286,7 @@ Config load_config(const std::vector<std::string>& arguments, const ConfigSource
   }
   config.max_guests = values["max-guests"].as<std::uint32_t>();
   config.guest_memory = values["guest-memory"].as<std::uint64_t>() << 20;
+  config.guest_cgroup = guest_cgroup(text("guest-cgroup"), sources.own_cgroup);
   config.netboot_dir = text("netboot-dir");
   config.log_level = level_of(text("log-level"));
   return config;

@@ -31,7 +31,8 @@ struct Config {
   std::filesystem::path helper_dir;   // empty: beside the daemon, else /usr/lib/starling
   std::filesystem::path move_socket;  // never empty
   std::uint32_t max_guests = 0;
-  std::uint64_t guest_memory = 0;  // bytes; 0: no limit
+  std::uint64_t guest_memory = 0;      // bytes; 0: no limit
+  std::filesystem::path guest_cgroup;  // where guests get groups of their own; empty: nowhere
   std::filesystem::path netboot_dir;
   LogLevel log_level = LogLevel::kInfo;
 
@@ -51,6 +52,7 @@ struct ConfigSources {
   std::filesystem::path main_file = "/etc/starling/starling.conf";
   std::filesystem::path drop_ins = "/etc/starling/starling.d";
   std::filesystem::path defaults = "/usr/lib/starling/starling.conf";
+  std::filesystem::path own_cgroup = "/proc/self/cgroup";
 };
 
 // Command line before kernel parameters before drop-ins (later names first) before the main file

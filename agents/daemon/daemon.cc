@@ -25,6 +25,9 @@ using nlohmann::json;
 static constexpr TimeNs kGoodbyePatience = 2 * kSecond;
 // What the boot server seals its lists with; agents/netboot/boot_list.h says what they are.
 static constexpr const char* kBootListKeyLabel = "boot list";
+// For processes to come home and guests to go before the goodbye. The unit's TimeoutStopSec is
+// longer.
+static constexpr TimeNs kEvacuationPatience = 10 * kSecond;
 static constexpr TimeNs kSnapshotFresh = 100 * kMillisecond;
 
 static std::uint64_t configured_machine(const Config& config,
@@ -123,6 +126,7 @@ std::unique_ptr<MoveService> Daemon::make_move_service() {
   settings.state_file = config_.move_socket.parent_path() / "move.state";
   settings.port = config_.port;
   settings.guest_memory = config_.guest_memory;
+  settings.guest_cgroup = config_.guest_cgroup;
   settings.limits.guests = config_.max_guests;
   // Before the liveness thread, to which the key schedule belongs from then on.
   settings.key = keys_.stream_key();
@@ -149,7 +153,11 @@ int Daemon::run() {
   }
   log_notice("left flock " + config_.flock);
   hpc_.publish_node(0);
-  for (const auto& reply : leavers_) reply({{"left", true}});
+  for (const auto& reply : leavers_) {
+    json answer = stayed_;
+    answer["left"] = true;
+    reply(answer);
+  }
   std::error_code ignored;
   if (!config_.issue_file.empty()) std::filesystem::remove(config_.issue_file, ignored);
   return 0;
@@ -432,11 +440,23 @@ void Daemon::handle(const json& request, const Peer& peer, const ControlServer::
     }
     log_notice("asked to leave by process " + std::to_string(peer.pid));
     leavers_.push_back(reply);
-    leaving_ = true;
-    liveness_->leave();
+    if (leavers_.size() == 1) evacuate();
   } else if (!moves_->handle(request, peer, reply)) {
     throw ControlError("unknown-command", "unknown command \"" + cmd.substr(0, 64) + "\"");
   }
+}
+
+// What is not gone by the end of the patience is told, and left to its helpers, which work on.
+void Daemon::evacuate() {
+  notify_manager("STOPPING=1\nSTATUS=Bringing processes home");
+  moves_->evacuate(kEvacuationPatience, [this](const json& answer) {
+    stayed_ = {{"moved", answer.value("moved", 0)},
+               {"failed", answer.value("failed", json::array())}};
+    if (!answer.value("ok", true))
+      log_warning("leaving all the same: " + answer.value("error", ""));
+    leaving_ = true;
+    liveness_->leave();
+  });
 }
 
 json Daemon::status_json(const Snapshot& s) const {

@@ -47,6 +47,7 @@ class Daemon {
   void write_issue(const Snapshot& snapshot);
   void handle(const nlohmann::json& request, const Peer& peer, const ControlServer::Reply& reply);
   std::unique_ptr<MoveService> make_move_service();
+  void evacuate();
   nlohmann::json status_json(const Snapshot& snapshot) const;
   LinkNames link_names() const;
 
@@ -77,6 +78,7 @@ class Daemon {
   std::vector<membership::Event> untold_;
   std::map<std::uint64_t, std::uint16_t> told_;  // numbers logged for the living, by uid
   std::vector<ControlServer::Reply> leavers_;
+  nlohmann::json stayed_ = nlohmann::json::object();  // who had not come home when it left
   std::unique_ptr<Liveness> liveness_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<MoveService> moves_;

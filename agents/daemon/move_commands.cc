@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agents/common/log.h"
 #include "agents/daemon/move_service.h"
 #include "agents/daemon/report.h"
 
@@ -38,10 +39,10 @@ bool MoveService::handle(const json& request, const Peer& peer, const Reply& rep
     lock(request, peer, reply, cmd == "lock");
   } else if (cmd == "bring") {
     require_root(peer, "bring all processes home");
-    bring(reply);
+    bring(std::make_shared<Gathering>(reply), kMovePatience);
   } else if (cmd == "expel") {
     require_root(peer, "send all guests away");
-    expel(reply);
+    expel(std::make_shared<Gathering>(reply), kMovePatience);
   } else if (cmd == "block") {
     require_root(peer, "block this node");
     block(request, reply);
@@ -67,7 +68,7 @@ ProcessInfo MoveService::own_process(const json& request, const Peer& peer) cons
   return *process;
 }
 
-const MoveService::Guest* MoveService::guest_of(const ProcessInfo& process) const {
+MoveService::Guest* MoveService::guest_of(const ProcessInfo& process) {
   ProcessInfo at = process;
   // Deep trees end at process 1; the bound is for a tree that changes while it is climbed.
   for (int depth = 0; depth < 64; ++depth) {
@@ -105,7 +106,7 @@ static std::string target_of(const json& request) {
 void MoveService::migrate(const json& request, const Peer& peer, const Reply& reply) {
   const std::string target = target_of(request);
   const ProcessInfo process = own_process(request, peer);
-  if (const Guest* guest = guest_of(process)) {
+  if (Guest* guest = guest_of(process)) {
     return migrate_guest(*guest, process.pid, target, peer, reply);
   }
   if (process.state == 'Z' || process.state == 'X') {
@@ -118,7 +119,7 @@ void MoveService::migrate(const json& request, const Peer& peer, const Reply& re
     throw ControlError("locked", text_of(process.pid) + " is locked where it is; unlock it with: " +
                                      "mosctl unlock " + std::to_string(process.pid));
   }
-  if (target == "home") return send_home(process.pid, reply);
+  if (target == "home") return send_home(process.pid, reply, kMovePatience);
   surroundings_.with_snapshot([this, process, target, reply](const Snapshot& snapshot) {
     try {
       send_out(process, target, snapshot, reply);
@@ -136,7 +137,8 @@ void MoveService::send_out(const ProcessInfo& process, const std::string& who,
   if (!node || node->number == 0) {
     throw ControlError("unknown-node", "there is no node \"" + who.substr(0, 64) + "\"");
   }
-  if (node->self) return send_home(process.pid, reply);
+  if (node->self) return send_home(process.pid, reply, kMovePatience);
+  if (evacuating_) throw ControlError("leaving", "this node is about to leave its flock");
   if (node->state == membership::State::kDead || node->state == membership::State::kLeft) {
     throw ControlError(
         "node-down",
@@ -173,7 +175,7 @@ void MoveService::send_out(const ProcessInfo& process, const std::string& who,
                      });
 }
 
-void MoveService::send_home(pid_t pid, const Reply& reply) {
+void MoveService::send_home(pid_t pid, const Reply& reply, TimeNs patience) {
   const auto found = deputies_.find(pid);
   if (found == deputies_.end() ||
       (found->second.node == 0 && !found->second.helper->busy_with("go"))) {
@@ -183,7 +185,7 @@ void MoveService::send_home(pid_t pid, const Reply& reply) {
     return reply(failure("busy", text_of(pid) + " is on its way home already"));
   }
   found->second.helper->ask(
-      {{"do", "home"}}, kMovePatience, [this, pid, reply](const Helper::Answer& answer) {
+      {{"do", "home"}}, patience, [this, pid, reply](const Helper::Answer& answer) {
         if (!answer.ok) {
           ++totals_.failed;
           return reply(
@@ -195,22 +197,91 @@ void MoveService::send_home(pid_t pid, const Reply& reply) {
       });
 }
 
-// Where a process goes is decided at its home; here it can only be sent back there.
-void MoveService::migrate_guest(const Guest& guest, pid_t pid, const std::string& target,
+// Where a process goes is decided at its home: here it is sent back there, with the wish to go on.
+void MoveService::migrate_guest(Guest& guest, pid_t pid, const std::string& target,
                                 const Peer& peer, const Reply& reply) {
-  const std::string at_home = std::to_string(guest.pid);
-  if (target != "home") {
-    throw ControlError("not-home", text_of(pid) + " is a guest; its home is node " +
-                                       std::to_string(guest.home) + ", run there: migrate " +
-                                       at_home + " " + target.substr(0, 64));
-  }
   require_root(peer, "send a guest away");
-  guest.helper->ask({{"do", "expel"}}, kMovePatience, [pid, reply](const Helper::Answer& answer) {
+  if (target != "home") {
+    surroundings_.with_snapshot(
+        [this, helper = guest.helper->process(), pid, target, reply](const Snapshot& snapshot) {
+          try {
+            ask_on(helper, pid, target, snapshot, reply);
+          } catch (const ControlError& e) {
+            reply(failure(e.code, e.what()));
+          }
+        });
+    return;
+  }
+  expel_guest(guest, 0, kMovePatience, [pid, reply](const Helper::Answer& answer) {
     if (!answer.ok) {
       return reply(failure("cannot-move", text_of(pid) + " did not go home: " + answer.error));
     }
     reply({{"pid", pid}, {"node", 0}, {"moved", true}});
   });
+}
+
+void MoveService::ask_on(pid_t helper, pid_t pid, const std::string& target,
+                         const Snapshot& snapshot, const Reply& reply) {
+  const auto* node = find_node(snapshot, target);
+  if (!node || node->number == 0) {
+    throw ControlError("unknown-node", "there is no node \"" + target.substr(0, 64) + "\"");
+  }
+  if (node->self) return reply({{"pid", pid}, {"node", node->number}, {"moved", false}});
+  const auto found = guests_.find(helper);
+  if (found == guests_.end()) throw ControlError("no-process", text_of(pid) + " has left");
+  const std::uint16_t home = found->second.home;
+  const std::uint16_t onward = node->number == home ? std::uint16_t{0} : node->number;
+  expel_guest(
+      found->second, onward, kMovePatience,
+      [pid, home, number = node->number, onward, reply](const Helper::Answer& answer) {
+        if (!answer.ok) {
+          return reply(failure("cannot-move", text_of(pid) + " did not go home: " + answer.error));
+        }
+        json told = {{"pid", pid}, {"node", number}, {"home", home}, {"moved", true}};
+        if (onward != 0) told["asked"] = true;
+        reply(told);
+      });
+}
+
+// A guest was asked, where it is, to let a process of this node go on to another.
+void MoveService::on_wish(pid_t pid, std::uint16_t node) {
+  surroundings_.with_snapshot([this, pid, node](const Snapshot& snapshot) {
+    const std::string text = text_of(pid) + ", asked for on its guest's node";
+    try {
+      const auto process = read_process(pid);
+      if (!process) return;
+      if (locked(*process)) throw ControlError("locked", "it is locked where it is");
+      send_out(*process, std::to_string(node), snapshot, [text](const json& answer) {
+        if (!answer.value("ok", true)) log_warning(text + ": " + answer.value("error", ""));
+      });
+    } catch (const std::exception& e) {
+      log_warning(text + ": " + e.what());
+    }
+  });
+}
+
+void MoveService::expel_guest(Guest& guest, std::uint16_t onward, TimeNs patience,
+                              Helper::Done done) {
+  json order = {{"do", "expel"}};
+  if (onward != 0) order["node"] = onward;
+  guest.helper->ask(order, patience,
+                    [this, process = guest.helper->process(), deadline = monotonic_ns() + patience,
+                     done](const Helper::Answer& answer) {
+                      const auto found = guests_.find(process);
+                      if (!answer.ok || found == guests_.end()) return done(answer);
+                      found->second.leavers.push_back({deadline, done});
+                    });
+}
+
+void MoveService::expire_leavers(Guest& guest, TimeNs now) {
+  std::vector<Leaver> late;
+  std::erase_if(guest.leavers, [&](const Leaver& leaver) {
+    if (now <= leaver.deadline) return false;
+    late.push_back(leaver);
+    return true;
+  });
+  for (const Leaver& leaver : late)
+    leaver.done({false, "its home did not take it back in time", json::object()});
 }
 
 void MoveService::where(const json& request, const Peer& peer, const Reply& reply) {
@@ -284,11 +355,9 @@ void MoveService::block(const json& request, const Reply& reply) {
   reply({{"blocked", admission_.blocked()}});
 }
 
-namespace {
-
 // Answers one client when several helpers have answered.
-struct Gathering {
-  explicit Gathering(ControlServer::Reply r) : reply(std::move(r)) {}
+struct MoveService::Gathering {
+  explicit Gathering(Reply r) : reply(std::move(r)) {}
   ~Gathering() {
     if (failed.empty()) {
       reply({{"moved", moved}, {"failed", failed}});
@@ -304,37 +373,36 @@ struct Gathering {
   Gathering(const Gathering&) = delete;
   Gathering& operator=(const Gathering&) = delete;
 
-  ControlServer::Reply reply;
+  Reply reply;
   std::size_t moved = 0;
   json failed = json::array();
 };
 
-}  // namespace
-
-void MoveService::bring(const Reply& reply) {
-  const auto gathering = std::make_shared<Gathering>(reply);
+void MoveService::bring(const std::shared_ptr<Gathering>& gathering, TimeNs patience) {
   // An answer that comes at once must not meet the map while it is walked.
   std::vector<pid_t> away;
   for (const auto& [pid, deputy] : deputies_) {
     if (deputy.node != 0 || deputy.helper->busy_with("go")) away.push_back(pid);
   }
   for (const pid_t pid : away) {
-    send_home(pid, [gathering, pid](const json& answer) {
-      if (answer.value("ok", true)) {
-        ++gathering->moved;
-      } else {
-        gathering->failed.push_back({{"pid", pid}, {"error", answer.value("error", "")}});
-      }
-    });
+    send_home(
+        pid,
+        [gathering, pid](const json& answer) {
+          if (answer.value("ok", true)) {
+            ++gathering->moved;
+          } else {
+            gathering->failed.push_back({{"pid", pid}, {"error", answer.value("error", "")}});
+          }
+        },
+        patience);
   }
 }
 
-void MoveService::expel(const Reply& reply) {
-  const auto gathering = std::make_shared<Gathering>(reply);
+void MoveService::expel(const std::shared_ptr<Gathering>& gathering, TimeNs patience) {
   for (auto& [process, guest] : guests_) {
     if (!guest.proven) continue;
-    guest.helper->ask(
-        {{"do", "expel"}}, kMovePatience,
+    expel_guest(
+        guest, 0, patience,
         [gathering, home = guest.home, pid = guest.pid](const Helper::Answer& answer) {
           if (answer.ok) {
             ++gathering->moved;
@@ -343,6 +411,13 @@ void MoveService::expel(const Reply& reply) {
           }
         });
   }
+}
+
+void MoveService::evacuate(TimeNs patience, const Reply& done) {
+  evacuating_ = true;
+  const auto gathering = std::make_shared<Gathering>(done);
+  bring(gathering, patience);
+  expel(gathering, patience);
 }
 
 json MoveService::processes_json(const Peer& peer, const Snapshot& snapshot) const {

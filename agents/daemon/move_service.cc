@@ -91,6 +91,7 @@ void MoveService::tick() {
   for (auto& [pid, deputy] : deputies_) deputy.helper->expire(now);
   for (auto& [process, guest] : guests_) {
     guest.helper->expire(now);
+    expire_leavers(guest, now);
     if (!guest.proven && now - guest.helper->started() > kProofPatience) {
       log_info("a connection from " + guest.from + " is given up: no guest came of it in time");
       guest.helper->kill(SIGKILL);
@@ -153,6 +154,7 @@ void MoveService::follow_unproven() {
 }
 
 void MoveService::on_connection(UniqueFd connection, const Address6& peer, const Port& port) {
+  if (evacuating_) return;
   const auto verdict = admission_.admit(peer, guests_.size(), monotonic_ns());
   if (verdict != MoveAdmission::Verdict::kYes) {
     log_debug("a connection from " + to_string(peer) + " is refused");
@@ -172,6 +174,10 @@ void MoveService::on_connection(UniqueFd connection, const Address6& peer, const
     if (settings_.guest_memory > 0) {
       command.arguments.push_back("--max-memory");
       command.arguments.push_back(std::to_string(settings_.guest_memory));
+      if (!settings_.guest_cgroup.empty()) {
+        command.arguments.push_back("--cgroup");
+        command.arguments.push_back(settings_.guest_cgroup);
+      }
     }
     command.environment = environment();
     Spawned child = spawn_helper(command);
@@ -226,6 +232,7 @@ void MoveService::on_deputy_event(pid_t pid, Deputy& deputy, const std::string& 
                                   const json& event) {
   if (name == "where") {
     set_node(pid, deputy, event.at("node"));
+    if (event.contains("onward")) on_wish(pid, event.at("onward"));
   } else if (name == "stats") {
     deputy.stats.update(event);
     deputy.stats.erase("event");
@@ -280,6 +287,8 @@ void MoveService::on_end(Helper& helper, const std::string& how) {
     const auto it = guests_.find(helper.process());
     if (it == guests_.end()) return;
     Guest& guest = it->second;
+    for (const Leaver& leaver : std::exchange(guest.leavers, {}))
+      leaver.done({well, well ? "" : "its starling-body ended: " + how, json::object()});
     if (guest.proven) {
       if (!well) ++totals_.lost;
       told("guest " + std::to_string(guest.pid) + " of node " + std::to_string(guest.home) +

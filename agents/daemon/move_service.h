@@ -26,11 +26,12 @@ namespace starling::daemon {
 class MoveService final : public Helper::Observer {
  public:
   struct Settings {
-    std::filesystem::path helper_dir;  // empty: beside the daemon's binary or /usr/lib/starling
-    std::filesystem::path rendezvous;  // Unix socket for helpers that lost their daemon
-    std::filesystem::path state_file;  // what must survive a restart of the daemon, not a boot
-    std::uint16_t port = 0;            // TCP
-    std::uint64_t guest_memory = 0;    // bytes a guest may use; 0: no limit
+    std::filesystem::path helper_dir;    // empty: beside the daemon's binary or /usr/lib/starling
+    std::filesystem::path rendezvous;    // Unix socket for helpers that lost their daemon
+    std::filesystem::path state_file;    // what must survive a restart of the daemon, not a boot
+    std::uint16_t port = 0;              // TCP
+    std::uint64_t guest_memory = 0;      // bytes a guest may use; 0: no limit
+    std::filesystem::path guest_cgroup;  // where the kernel holds it to that; empty: nowhere
     MoveAdmission::Limits limits;
     StreamKey key{};
   };
@@ -48,10 +49,18 @@ class MoveService final : public Helper::Observer {
   void set_ports(const std::vector<Port>& ports) { listener_.set_ports(ports); }
   // Twice a second: what takes too long is given up.
   void tick();
+  // Takes no more guests, brings all processes home and sends all guests home, as far as that can
+  // be done within `patience`; `done` is told how many did not go ("failed").
+  void evacuate(TimeNs patience, const ControlServer::Reply& done);
   // Answers a control request; false when the command is not about moving. Throws ControlError.
   bool handle(const nlohmann::json& request, const Peer& peer, const ControlServer::Reply& reply);
 
  private:
+  // Somebody waits for a guest to be gone.
+  struct Leaver {
+    TimeNs deadline = 0;
+    Helper::Done done;
+  };
   struct Deputy {
     std::unique_ptr<Helper> helper;
     std::uint64_t started = 0;  // of the moved process, ProcessInfo::started
@@ -67,6 +76,7 @@ class MoveService final : public Helper::Observer {
     std::int64_t uid = -1;
     std::string comm;
     std::string from;  // address
+    std::vector<Leaver> leavers;
     nlohmann::json stats = nlohmann::json::object();
   };
   struct Newcomer {
@@ -112,15 +122,22 @@ class MoveService final : public Helper::Observer {
   void migrate(const Json& request, const Peer& peer, const Reply& reply);
   void send_out(const ProcessInfo& process, const std::string& who, const Snapshot& snapshot,
                 const Reply& reply);
-  void send_home(pid_t pid, const Reply& reply);
-  void migrate_guest(const Guest& guest, pid_t pid, const std::string& target, const Peer& peer,
+  void send_home(pid_t pid, const Reply& reply, TimeNs patience);
+  void migrate_guest(Guest& guest, pid_t pid, const std::string& target, const Peer& peer,
                      const Reply& reply);
+  void ask_on(pid_t helper, pid_t pid, const std::string& target, const Snapshot& snapshot,
+              const Reply& reply);
+  void on_wish(pid_t pid, std::uint16_t node);
   void where(const Json& request, const Peer& peer, const Reply& reply);
   void why(const Json& request, const Peer& peer, const Reply& reply);
   void lock(const Json& request, const Peer& peer, const Reply& reply, bool on);
   void block(const Json& request, const Reply& reply);
-  void bring(const Reply& reply);
-  void expel(const Reply& reply);
+  struct Gathering;
+  void bring(const std::shared_ptr<Gathering>& gathering, TimeNs patience);
+  void expel(const std::shared_ptr<Gathering>& gathering, TimeNs patience);
+  // Asks a guest to go home; `done` when it is gone. `onward`: a node it shall go on to; 0: none.
+  void expel_guest(Guest& guest, std::uint16_t onward, TimeNs patience, Helper::Done done);
+  void expire_leavers(Guest& guest, TimeNs now);
   void processes(const Peer& peer, const Reply& reply);
   void movestats(const Peer& peer, const Reply& reply);
   Json processes_json(const Peer& peer, const Snapshot& snapshot) const;
@@ -128,7 +145,7 @@ class MoveService final : public Helper::Observer {
   // The process a request names, which exists and is the asker's. Throws ControlError.
   ProcessInfo own_process(const Json& request, const Peer& peer) const;
   // The guest whose body, or a child of it, this process is; null: none.
-  const Guest* guest_of(const ProcessInfo& process) const;
+  Guest* guest_of(const ProcessInfo& process);
   Deputy* deputy_of(const ProcessInfo& process);
   bool locked(const ProcessInfo& process) const;
 
@@ -146,6 +163,7 @@ class MoveService final : public Helper::Observer {
   std::list<StayReason> checks_;
   std::vector<std::unique_ptr<Helper>> graveyard_;  // ended; freed outside their own callbacks
   std::map<pid_t, std::uint64_t> locks_;            // with ProcessInfo::started
+  bool evacuating_ = false;
   Totals totals_;
   UniqueFd rendezvous_;
 };

@@ -82,6 +82,23 @@ TEST_F(ConfigTest, BadValueIsToldWithFileAndLineEvenIfOverridden) {
   EXPECT_THAT(error(), HasSubstr("50-x.conf"));
 }
 
+TEST_F(ConfigTest, GuestsGetGroupsBesideTheDaemonsOwn) {
+  sources.own_cgroup = dir.path() / "cgroup";
+  const auto found = [&](const std::string& own, const std::string& option) {
+    write(sources.own_cgroup, own);
+    return load_config({"--guest-cgroup=" + option}, sources).guest_cgroup.string();
+  };
+  const std::string unit = "0::/system.slice/starlingd.service/daemon\n";
+  EXPECT_EQ(found(unit, "auto"), "/sys/fs/cgroup/system.slice/starlingd.service");
+  EXPECT_EQ(found("4:memory:/a/daemon\n" + unit, "auto"),
+            "/sys/fs/cgroup/system.slice/starlingd.service");
+  EXPECT_EQ(found(unit, "none"), "");
+  EXPECT_EQ(found(unit, "/sys/fs/cgroup/x"), "/sys/fs/cgroup/x");
+  EXPECT_EQ(found("0::/user.slice/session-1.scope\n", "auto"), "");
+  EXPECT_EQ(found("0::/\n4:memory:/a/daemon\n", "auto"), "");
+  EXPECT_THAT(error({"--guest-cgroup=relative"}), HasSubstr("guest-cgroup"));
+}
+
 TEST_F(ConfigTest, CommandLineMistakes) {
   EXPECT_THAT(error({"--nonsense"}), HasSubstr("nonsense"));
   EXPECT_THAT(error({"--flo=x"}), HasSubstr("flo"));  // no abbreviations
