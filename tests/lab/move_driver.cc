@@ -33,17 +33,25 @@ std::filesystem::path beside_me(const std::string& name) {
 
 std::string helper_log = "/dev/null";
 
+struct HelperPlace {
+  std::string directory;
+  std::vector<std::string> environment;
+  int netns;
+};
+
 // Starts a helper; `give` become descriptors 3, 4, ...
 pid_t start_helper(const std::string& name, std::vector<std::string> arguments,
-                   const std::vector<int>& give, int netns) {
-  const std::filesystem::path program = beside_me(name);
+                   const std::vector<int>& give, HelperPlace place) {
+  const std::filesystem::path program =
+      place.directory.empty() ? beside_me(name) : std::filesystem::path(place.directory) / name;
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (auto& a : arguments) argv.push_back(a.data());
   argv.push_back(nullptr);
   const pid_t pid = ::fork();
   if (pid < 0) fail_errno("fork");
   if (pid > 0) return pid;
-  if (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0) ::_exit(126);
+  if (place.netns >= 0 && ::setns(place.netns, CLONE_NEWNET) != 0) ::_exit(126);
+  for (std::string& variable : place.environment) ::putenv(variable.data());
   std::vector<int> copies;
   for (const int fd : give) copies.push_back(::fcntl(fd, F_DUPFD, 100));
   if (const int log = ::open(helper_log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644); log >= 0)
@@ -124,7 +132,8 @@ void MoveGuest::accept() {
     give.push_back(key.get());
   }
   arguments.insert(arguments.end(), options_.more.begin(), options_.more.end());
-  helpers_.push_back(start_helper("starling-body", arguments, give, options_.netns));
+  helpers_.push_back(start_helper("starling-body", arguments, give,
+                                  {options_.helpers, options_.environment, options_.netns}));
 }
 
 void MoveGuest::tend() {
@@ -150,7 +159,7 @@ std::size_t MoveGuest::finish(milliseconds patience) {
 MoveDriver::MoveDriver(std::vector<MoveGuest::Options> guests, std::string key, int netns)
     : key_(std::move(key)), netns_(netns) {
   for (auto& o : guests) {
-    o.key = key_;
+    if (o.key.empty()) o.key = key_;
     guests_.push_back(std::make_unique<MoveGuest>(std::move(o)));
   }
 }
@@ -186,7 +195,22 @@ void MoveDriver::start(const std::vector<std::string>& command, int in, int out)
     fail_errno(command[0]);
   }
   pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, command_, 0)));
+  start_deputy();
+}
 
+void MoveDriver::use_deputy(std::string directory, std::vector<std::string> environment) {
+  deputy_directory_ = std::move(directory);
+  deputy_environment_ = std::move(environment);
+}
+
+void MoveDriver::restart_deputy() {
+  deputy_ended_.reset();
+  where_ = 1;
+  start_deputy();
+}
+
+void MoveDriver::start_deputy() {
+  int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail_errno("socketpair");
   orders_ = UniqueFd(ends[0]);
   const UniqueFd other(ends[1]);
@@ -200,7 +224,8 @@ void MoveDriver::start(const std::vector<std::string>& command, int in, int out)
     arguments.insert(arguments.end(), {"--key-fd", "4"});
     give.push_back(key.get());
   }
-  deputy_ = start_helper("starling-deputy", arguments, give, netns_);
+  deputy_ = start_helper("starling-deputy", arguments, give,
+                         {deputy_directory_, deputy_environment_, netns_});
 }
 
 void MoveDriver::order(int place) {
@@ -258,9 +283,9 @@ void MoveDriver::kill() {
   }
 }
 
-std::size_t MoveDriver::finish() {
+std::size_t MoveDriver::finish(milliseconds patience) {
   std::size_t left = 0;
-  const auto end = Clock::now() + std::chrono::seconds(5);
+  const auto end = Clock::now() + patience;
   while (deputy_ > 0 && !deputy_ended_ && Clock::now() < end) pump(milliseconds(20));
   if (deputy_ > 0 && !deputy_ended_) {
     ::kill(deputy_, SIGKILL);
@@ -272,7 +297,7 @@ std::size_t MoveDriver::finish() {
       if (::waitpid(command_, &status, 0) == command_) ended_ = status;
     }
   }
-  for (const auto& g : guests_) left += g->finish();
+  for (const auto& g : guests_) left += g->finish(patience);
   return left;
 }
 

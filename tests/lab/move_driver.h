@@ -5,8 +5,8 @@
 
 #include <chrono>
 #include <functional>
-#include <memory>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -26,6 +26,8 @@ class MoveGuest {
     int netns = -1;                 // a network namespace to be in; the caller's
     std::string key;                // seals the streams when not empty
     std::vector<std::string> more;  // arguments for starling-body
+    std::string helpers;            // the directory of starling-body; empty: where this program is
+    std::vector<std::string> environment;  // NAME=value, for it
   };
   explicit MoveGuest(Options options);
 
@@ -57,8 +59,12 @@ class MoveDriver {
   ~MoveDriver();
   MoveDriver(const MoveDriver&) = delete;
 
+  // Where starling-deputy is, and NAME=value for it; before start() or restart_deputy().
+  void use_deputy(std::string directory, std::vector<std::string> environment);
   // Starts a command as this process's child and home's helper for it. Throws std::system_error.
   void start(const std::vector<std::string>& command, int in = 0, int out = 1);
+  // Another helper for the same process, when home's has ended.
+  void restart_deputy();
   pid_t pid() const { return command_; }
   pid_t deputy() const { return deputy_; }
   MoveGuest& guest(int place) { return *guests_.at(static_cast<std::size_t>(place - 2)); }
@@ -71,6 +77,7 @@ class MoveDriver {
   // order() and its reply; a reply with "ok" false when it takes longer.
   nlohmann::json move(int place, std::chrono::milliseconds patience = std::chrono::seconds(30));
 
+  const nlohmann::json& last_reply() const { return last_reply_; }
   int where() const { return where_; }
   // The wait status of the command, once it has ended.
   std::optional<int> ended() const { return ended_; }
@@ -79,18 +86,21 @@ class MoveDriver {
   // The exit status of starling-deputy, once it has ended.
   std::optional<int> deputy_ended() const { return deputy_ended_; }
   void kill();
-  // Helpers that did not end with the process; they are killed.
-  std::size_t finish();
+  // Gives the helpers `patience` to end with the process, kills the rest: how many those were.
+  std::size_t finish(std::chrono::milliseconds patience = std::chrono::seconds(5));
 
   // Every line of home's helper.
   std::function<void(const nlohmann::json&)> on_report;
 
  private:
+  void start_deputy();
   void take_reports();
   void take_report(const nlohmann::json& report);
 
   std::string key_;
   int netns_;
+  std::string deputy_directory_;
+  std::vector<std::string> deputy_environment_;
   std::vector<std::unique_ptr<MoveGuest>> guests_;
   pid_t command_ = 0;
   pid_t deputy_ = 0;
