@@ -134,6 +134,8 @@ std::string Trial::moved_once(uint64_t seed, std::chrono::milliseconds interval,
                                            std::to_string(interval.count()),
                                            "--seed",
                                            std::to_string(seed),
+                                           "--timeout",
+                                           std::to_string(plan_.limit.count()),
                                            "--json",
                                            json,
                                            "--"};
