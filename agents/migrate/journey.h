@@ -54,7 +54,8 @@ class Journey {
   // kTick at the latest.
   static constexpr int kTickMs = 200;
   End serve();
-  int connection() const { return channel_->fd(); }
+  // For poll(2); -1 when it is over.
+  int connection() const { return channel_ ? channel_->fd() : -1; }
 
   // Starts to bring the process home; serve() tells when it is there, or that it is lost.
   void bring_home();

@@ -93,6 +93,10 @@ Verdict try_step(const FaultStep& step, const std::string& kind) {
   if (left != 0) wrong << left << " helpers did not end; ";
   for (int i = 0; i < 100 && copies_of(pid) > 0; ++i) ::usleep(20'000);
   if (const int copies = copies_of(pid); copies > 0) wrong << copies << " copies are left; ";
+  // The first of home's died, or none did; what a step throws is caught.
+  if (const int helper = driver.deputy_ended().value_or(0);
+      helper != 0 && !(of_home(step) && kind == "die" && helper == 128 + SIGKILL))
+    wrong << "home's helper ended with status " << helper << "; ";
   if (!wrong.str().empty()) wrong << "(the first move: " << out << ")";
   return {!whole, wrong.str()};
 }

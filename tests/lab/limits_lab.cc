@@ -231,6 +231,45 @@ TEST_F(Limits, AGuestWithoutMemoryEndsItAsIfKilled) {
   EXPECT_EQ(driver_->deputy_ended().value_or(-1), 0);
 }
 
+// The same limit held by the kernel, which slows the body down so that it can be taken home in
+// time.
+TEST_F(Limits, TheKernelHoldsAGuestToItsMemory) {
+  const fs::path root = "/sys/fs/cgroup";
+  const fs::path base = root / ("starling-test-" + std::to_string(::getpid()));
+  if (read_small_file(root / "cgroup.controllers").value_or("").find("memory") ==
+          std::string::npos ||
+      ::mkdir(base.c_str(), 0755) != 0) {
+    GTEST_SKIP() << "needs cgroup version 2 with the memory controller";
+  }
+  std::ofstream(root / "cgroup.subtree_control") << "+memory" << std::flush;
+  MoveGuest::Options guest;
+  guest.more = {"--max-memory", std::to_string(64 << 20), "--cgroup", base.string()};
+  start(growing(200, 0), guest);
+  ASSERT_TRUE(wait_for("begun"));
+  std::string why;
+  driver_->on_report = [&](const nlohmann::json& report) {
+    if (report.value("event", "") == "where" && report.value("node", -1) == 0)
+      why = report.value("why", "");
+  };
+  const auto reply = driver_->move(2);
+  ASSERT_TRUE(reply.value("ok", false)) << reply;
+  const auto groups = [&] {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(base))
+      if (entry.is_directory()) found.push_back(entry.path());
+    return found;
+  };
+  ASSERT_EQ(groups().size(), 1u);
+  EXPECT_EQ(read_small_file(groups()[0] / "memory.max"), std::to_string(64 << 20) + "\n");
+  say();
+  EXPECT_EQ(driver_->wait(kPatience), 17) << output();
+  EXPECT_THAT(why, testing::HasSubstr("more memory"));
+  EXPECT_THAT(output(), testing::HasSubstr("whole 200"));
+  expect_nothing_left(driver_->pid());
+  EXPECT_TRUE(groups().empty());
+  ::rmdir(base.c_str());
+}
+
 // -- keys ----------------------------------------------------------------------------------------
 
 std::string said_by(const std::string& command, int& status) {
