@@ -150,7 +150,7 @@ void Helper::on_process_end() {
   read_all();
   close_line();
   std::string how = reap(pidfd_);
-  if (how.empty()) how = "it is gone";
+  if (how.empty()) how = kGone;
   fail_all("its " + std::string(name_of(role_)) + " ended: " + how);
   observer_.on_end(*this, how);
 }

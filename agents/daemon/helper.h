@@ -14,6 +14,9 @@
 
 namespace starling::daemon {
 
+// How a helper ended that is not this daemon's child.
+inline constexpr const char* kGone = "it is gone";
+
 // The daemon's end of its line to one running starling-deputy or starling-body: asks, and hears
 // replies, events and the end. The line is JSON, one object a line; docs/ARCHITECTURE.md. The
 // process is not ended with this object: helpers outlive the daemon.

@@ -291,6 +291,7 @@ void MoveService::where(const json& request, const Peer& peer, const Reply& repl
                   {"node", surroundings_.number()},
                   {"home", guest->home},
                   {"home_pid", guest->pid},
+                  {"guest", true},
                   {"away", true}});
   }
   const Deputy* deputy = deputy_of(process);

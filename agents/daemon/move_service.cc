@@ -237,6 +237,7 @@ void MoveService::on_deputy_event(pid_t pid, Deputy& deputy, const std::string& 
     deputy.stats.update(event);
     deputy.stats.erase("event");
   } else if (name == "end") {
+    deputy.ended_well = !event.value("lost", false);
     log_info("process " + std::to_string(pid) + ": its deputy ends: " + event.value("why", ""));
   }
 }
@@ -258,6 +259,7 @@ void MoveService::on_guest_event(Guest& guest, const std::string& name, const js
     guest.stats.update(event);
     guest.stats.erase("event");
   } else if (name == "end") {
+    guest.ended_well = event.value("well", false);
     log_info("guest " + std::to_string(guest.pid) + " of node " + std::to_string(guest.home) +
              " ends: " + event.value("why", ""));
   }
@@ -275,7 +277,8 @@ void MoveService::on_event(Helper& helper, const std::string& name, const json& 
 }
 
 void MoveService::on_end(Helper& helper, const std::string& how) {
-  const bool well = how == "exit status 0";
+  // Of a helper that an earlier daemon started, only its own last words are known.
+  bool well = how == "exit status 0";
   const auto told = [&](const std::string& text) {
     if (well) {
       log_info(text + how);
@@ -287,6 +290,7 @@ void MoveService::on_end(Helper& helper, const std::string& how) {
     const auto it = guests_.find(helper.process());
     if (it == guests_.end()) return;
     Guest& guest = it->second;
+    well = well || (how == kGone && guest.ended_well);
     for (const Leaver& leaver : std::exchange(guest.leavers, {}))
       leaver.done({well, well ? "" : "its starling-body ended: " + how, json::object()});
     if (guest.proven) {
@@ -304,6 +308,7 @@ void MoveService::on_end(Helper& helper, const std::string& how) {
   }
   for (auto it = deputies_.begin(); it != deputies_.end(); ++it) {
     if (it->second.helper.get() != &helper) continue;
+    well = well || (how == kGone && it->second.ended_well);
     if (!well && it->second.node != 0) ++totals_.lost;
     told("process " + std::to_string(it->first) + ": its starling-deputy ended: ");
     graveyard_.push_back(std::move(it->second.helper));

@@ -66,6 +66,7 @@ class MoveService final : public Helper::Observer {
     std::uint64_t started = 0;  // of the moved process, ProcessInfo::started
     std::uint16_t node = 0;     // where it computes; 0: at home
     std::uint64_t moves = 0;
+    bool ended_well = false;  // it said so itself
     nlohmann::json stats = nlohmann::json::object();
   };
   struct Guest {
@@ -75,7 +76,8 @@ class MoveService final : public Helper::Observer {
     std::int64_t pid = 0;  // at home
     std::int64_t uid = -1;
     std::string comm;
-    std::string from;  // address
+    std::string from;         // address
+    bool ended_well = false;  // it said so itself
     std::vector<Leaver> leavers;
     nlohmann::json stats = nlohmann::json::object();
   };

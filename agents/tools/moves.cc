@@ -37,7 +37,7 @@ int run_where(const Context& context) {
   if (!answer.value("away", false)) {
     std::cout << "process " << pid << " is at home"
               << (answer.value("locked", false) ? ", locked" : "") << "\n";
-  } else if (answer.value("home_pid", 0) != pid || home == 0) {
+  } else if (answer.value("guest", false)) {
     std::cout << "process " << pid << " is a guest: process " << answer.value("home_pid", 0)
               << " of node " << home << "\n";
   } else {
