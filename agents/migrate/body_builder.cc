@@ -58,6 +58,8 @@ struct MemoryMap {
   std::uint32_t auxv_size;
   std::uint32_t exe_fd;
 };
+// Places in MemoryMap::value.
+constexpr int kArguments = 7, kArgumentsEnd = 8, kEnvironment = 9, kEnvironmentEnd = 10;
 
 // The filter of the service thread.
 std::vector<sock_filter> service_filter() {
@@ -82,9 +84,9 @@ class Builder {
     check();
     body_.tracee().set_options(kBodyStopped);
     clear_address_space();
+    set_layout();
     map_memory();
     place_vdso();
-    set_layout();
     set_signal_actions();
     const std::size_t service = clone(service_number(), 0);
     const std::size_t listener = add_filter(
@@ -102,6 +104,7 @@ class Builder {
     parts_.listener = body_.fetch(static_cast<int>(descriptor));
     take_threads(static_cast<pid_t>(first_.result(service)));
     fill_memory();
+    show_arguments();
     set_limits();
     finish_service();
     for (const auto& thread : state_.threads()) finish_thread(thread, descriptor);
@@ -169,10 +172,20 @@ class Builder {
     if (placed != parked_.size()) throw StaysHome("the guest's kernel has another vdso");
   }
 
-  void set_layout() {
+  MemoryMap layout() const {
     MemoryMap map{};
     for (int i = 0; i < 11; ++i) map.value[i] = state_.layout().value(i);
     map.exe_fd = ~0U;
+    return map;
+  }
+
+  // Whoever reads /proc/PID/cmdline or environ touches the arguments' pages. Before they belong to
+  // the page service such a touch, by any ps(1) on this machine, would make them zeros for good:
+  // so there are no arguments, from before the memory is mapped until it is served.
+  void set_layout() {
+    MemoryMap map = layout();
+    map.value[kArgumentsEnd] = map.value[kArguments];
+    map.value[kEnvironmentEnd] = map.value[kEnvironment];
     first_.begin();
     first_.add("PR_SET_MM_MAP", SYS_prctl,
                {PR_SET_MM, PR_SET_MM_MAP, first_.put_value(map).value, sizeof map, 0});
@@ -258,6 +271,15 @@ class Builder {
     for (const auto& page : state_.pages())
       sink_.install(RemoteAddr{page.address()}, as_bytes(page.data()));
     sink_.start();
+  }
+
+  // By the thread that has no filter yet.
+  void show_arguments() {
+    CheckedCalls calls(body_.scratch(), parts_.service);
+    calls.begin();
+    calls.add("PR_SET_MM_MAP", SYS_prctl,
+              {PR_SET_MM, PR_SET_MM_MAP, calls.put_value(layout()).value, sizeof(MemoryMap), 0});
+    calls.run();
   }
 
   // Those that a process feels without asking for them; it asks home for their values.

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -37,7 +39,7 @@ class Limits : public testing::Test {
     in_ = UniqueFd(ends[1]);
     const UniqueFd out(
         ::open((dir_ / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
-    driver_.emplace(std::vector{guest}, random_stream_key());
+    driver_.emplace(std::vector{guest});
     driver_->start({"perl", "-e", "$| = 1; " + script}, read_end.get(), out.get());
   }
   void say() { ASSERT_EQ(::write(in_.get(), "\n", 1), 1); }
@@ -268,6 +270,35 @@ TEST_F(Limits, TheKernelHoldsAGuestToItsMemory) {
   expect_nothing_left(driver_->pid());
   EXPECT_TRUE(groups().empty());
   ::rmdir(base.c_str());
+}
+
+// ps(1) on the guest reads the arguments of a body that is being built.
+TEST_F(Limits, WhoLooksAtABodyDoesNotMakeItsPagesZero) {
+  const pid_t nosy = ::fork();
+  ASSERT_GE(nosy, 0);
+  if (nosy == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (true) {
+      for (const auto& entry : fs::directory_iterator("/proc")) {
+        if (!std::isdigit(entry.path().filename().c_str()[0])) continue;
+        for (const char* file : {"cmdline", "environ"}) read_small_file(entry.path() / file);
+      }
+    }
+  }
+  FaultTrial trial;
+  MoveDriver driver({{}}, {});
+  trial.start(driver, kBin / "fault_worker");
+  ASSERT_TRUE(trial.goes_on(3, kPatience));
+  for (int i = 0; i < 20 && !driver.ended(); ++i) {
+    const auto reply = trial.move(i % 2 == 0 ? 2 : 1, kPatience);
+    EXPECT_TRUE(reply.value("ok", false)) << reply;
+    EXPECT_TRUE(trial.goes_on(2, kPatience));
+  }
+  EXPECT_EQ(trial.end(kPatience), 17);
+  EXPECT_EQ(trial.wrong_output(true), "");
+  EXPECT_EQ(driver.finish(), 0u);
+  ::kill(nosy, SIGKILL);
+  ::waitpid(nosy, nullptr, 0);
 }
 
 // -- keys ----------------------------------------------------------------------------------------
