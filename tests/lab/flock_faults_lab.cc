@@ -53,9 +53,9 @@ class FlockFaults : public FlockMove {
   void blackhole(const std::string& hook) {
     const std::string ns = node(1).net().name();
     run({"ip", "netns", "exec", ns, "nft", "add", "table", "inet", "hole"});
-    run({"ip", "netns", "exec", ns, "nft", "add", "chain", "inet", "hole", "all",
+    run({"ip", "netns", "exec", ns, "nft", "add", "chain", "inet", "hole", "cut",
          "{ type filter hook " + hook + " priority 0; }"});
-    run({"ip", "netns", "exec", ns, "nft", "add", "rule", "inet", "hole", "all", "meta", "l4proto",
+    run({"ip", "netns", "exec", ns, "nft", "add", "rule", "inet", "hole", "cut", "meta", "l4proto",
          "tcp", "drop"});
   }
   void fill_hole() {
