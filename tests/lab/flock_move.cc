@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "agents/common/control_client.h"
 #include "agents/common/fail.h"
 
 namespace starling::lab {
@@ -75,7 +76,9 @@ bool FlockMove::ended(pid_t pid) {
 }
 
 json FlockMove::migrate(pid_t pid, const json& target) {
-  return node(0).ask({{"cmd", "migrate"}, {"pid", pid}, {"node", target}});
+  // Longer than the daemon waits for a helper.
+  return ControlClient(node(0).socket(), 40'000)
+      .ask({{"cmd", "migrate"}, {"pid", pid}, {"node", target}});
 }
 
 int FlockMove::where(pid_t pid) {
