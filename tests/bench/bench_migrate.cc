@@ -128,8 +128,8 @@ std::string workload_program() {
 class Worker {
  public:
   explicit Worker(const Wire& wire)
-      : driver_({{kGuestAddress, "wire0", wire.guest.fd(), {}, {}}}, lab::random_stream_key(),
-                wire.home.fd()) {
+      : driver_({{kGuestAddress, "wire0", wire.guest.fd(), {}, {}, {}, {}}},
+                lab::random_stream_key(), wire.home.fd()) {
     const Ends ends = open_pipes();
     driver_.start({workload_program()}, ends.in.get(), ends.out.get());
   }
