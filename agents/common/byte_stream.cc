@@ -26,19 +26,23 @@ class PlainStream final : public ByteStream {
     }
   }
 
-  std::size_t read(MutableBytes space) override {
-    while (true) {
-      const ssize_t n = ::recv(fd_.get(), space.data(), space.size(), 0);
-      if (n > 0) return static_cast<std::size_t>(n);
-      if (n == 0) throw StreamClosed("the other side closed the stream");
-      if (errno != EINTR) throw StreamClosed(std::string("receiving failed: ") + std::strerror(errno));
-    }
-  }
+  std::size_t read(MutableBytes space) override { return receive(space, 0); }
+  std::size_t try_read(MutableBytes space) override { return receive(space, MSG_DONTWAIT); }
 
   int fd() const override { return fd_.get(); }
   bool pending() const override { return false; }
 
  private:
+  std::size_t receive(MutableBytes space, int flags) {
+    while (true) {
+      const ssize_t n = ::recv(fd_.get(), space.data(), space.size(), flags);
+      if (n > 0) return static_cast<std::size_t>(n);
+      if (n == 0) throw StreamClosed("the other side closed the stream");
+      if (errno == EAGAIN && (flags & MSG_DONTWAIT)) return 0;
+      if (errno != EINTR) throw StreamClosed(std::string("receiving failed: ") + std::strerror(errno));
+    }
+  }
+
   UniqueFd fd_;
 };
 

@@ -25,6 +25,8 @@ class ByteStream {
   // Blocks until at least one byte is there; how many were put into `space` (never 0). Throws
   // StreamClosed at the end of the stream.
   virtual std::size_t read(MutableBytes space) = 0;
+  // The same, but 0 instead of waiting.
+  virtual std::size_t try_read(MutableBytes space) = 0;
   // For poll(2): readable when read() would not block, except for what pending() tells.
   virtual int fd() const = 0;
   // Bytes already taken from the kernel: read() gives them without blocking, poll() does not see them.

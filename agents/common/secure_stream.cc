@@ -81,7 +81,8 @@ class SecureStream final : public ByteStream {
   ~SecureStream() override;
 
   void write(Bytes data) override;
-  std::size_t read(MutableBytes space) override;
+  std::size_t read(MutableBytes space) override { return read(space, 0); }
+  std::size_t try_read(MutableBytes space) override { return read(space, MSG_DONTWAIT); }
   int fd() const override { return fd_.get(); }
   bool pending() const override { return SSL_pending(ssl_.get()) > 0 || whole_record(); }
 
@@ -107,6 +108,7 @@ class SecureStream final : public ByteStream {
   // Takes what the kernel has; waits for it unless `flags` has MSG_DONTWAIT, when false means
   // that there is nothing.
   bool receive(int flags);
+  std::size_t read(MutableBytes space, int flags);
   void transmit();
   void seal(Bytes data);
   [[noreturn]] void broken(const std::string& why);
@@ -353,14 +355,13 @@ void SecureStream::write(Bytes data) {
   }
 }
 
-std::size_t SecureStream::read(MutableBytes space) {
+std::size_t SecureStream::read(MutableBytes space, int flags) {
   if (!whole_) throw StreamBroken("the stream is broken");
   ERR_clear_error();
   std::size_t got = 0;
   while (got < space.size()) {
     if (!pending()) {
-      if (got > 0) break;
-      receive(0);
+      if (got > 0 || !receive(flags)) break;
       continue;
     }
     std::size_t n = 0;

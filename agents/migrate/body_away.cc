@@ -95,11 +95,12 @@ BodyAway::End BodyAway::run() {
   fault_point("guest-away", control_.fd());
   while (!end_) {
     const Ready ready = wait_for_something();
-    hear_alarm();
-    while (!end_) {
+    if (ready.alarm) hear_alarm();
+    while (!end_ && (ready.home || control_.buffered())) {
       const auto frame = control_.try_receive();
       if (!frame) break;
       hear_home(*frame);
+      if (!control_.buffered()) break;
     }
     if (!end_ && ready.calls) hear_calls();
     if (!end_ && ready.children) hear_body();
@@ -130,7 +131,7 @@ BodyAway::Ready BodyAway::wait_for_something() {
     while (::read(child_signals_.get(), &taken, sizeof taken) > 0) {
     }
   }
-  return {is(1), is(2), is(4)};
+  return {is(0), is(1) && (fds[1].revents & POLLIN) != 0, is(2), is(3), is(4)};
 }
 
 // -- what the body does --------------------------------------------------------------------------
@@ -188,11 +189,7 @@ void BodyAway::take_signal(pid_t tid, Thread& thread, int number) {
 // -- its calls -----------------------------------------------------------------------------------
 
 void BodyAway::hear_calls() {
-  while (!end_) {
-    pollfd p{listener_.fd(), POLLIN, 0};
-    if (::poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0) return;
-    if (const auto notification = listener_.receive()) take_call(*notification);
-  }
+  if (const auto notification = listener_.receive()) take_call(*notification);
 }
 
 void BodyAway::take_call(const seccomp_notif& notification) {
@@ -511,10 +508,10 @@ void BodyAway::wait_all_stopped() {
     // At the first time a stop may be there whose announcement was taken before.
     hear_body();
     if (all_stopped()) break;
-    wait_for_something();
-    hear_alarm();
+    const Ready ready = wait_for_something();
+    if (ready.alarm) hear_alarm();
     while (const auto frame = control_.try_receive()) hear_home(*frame);
-    hear_calls();
+    if (ready.calls) hear_calls();
   }
 }
 

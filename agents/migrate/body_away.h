@@ -75,8 +75,10 @@ class BodyAway {
 
   void resume_all();
   struct Ready {
+    bool home;
     bool calls;
     bool children;
+    bool alarm;
     bool daemon;
   };
   Ready wait_for_something();

@@ -36,9 +36,10 @@ Deputy::Deputy(pid_t pid, std::uint32_t home_node, Connector connector, ReportCh
 }
 
 void Deputy::run() {
+  bool orders = true;
   while (!ended_) {
     report_.tend();
-    if (!order_) take_order();
+    if (!order_ && orders) take_order();
     if (order_) carry_out();
     if (ended_) break;
     if (!journey_ && report_.fd() < 0) return;
@@ -49,24 +50,30 @@ void Deputy::run() {
         break;
       }
     }
-    wait();
+    const Ready ready = wait();
+    orders = ready.orders;
     if (journey_) {
-      const auto end = journey_->serve();
+      const auto end = journey_->serve(ready.connection, ready.children);
       if (end != Journey::End::still_away) after(end);
     }
   }
 }
 
-void Deputy::wait() {
+Deputy::Ready Deputy::wait() {
   pollfd set[3] = {{report_.fd(), POLLIN, 0},
                    {journey_ ? children_.get() : process_.get(), POLLIN, 0},
                    {journey_ ? journey_->connection() : -1, POLLIN, 0}};
   // An order that is being carried out is not disturbed by the next.
   if (order_) set[0].fd = -1;
-  ::poll(set, 3, Journey::kTickMs);
-  signalfd_siginfo ignored;
-  while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
+  const int count = ::poll(set, 3, Journey::kTickMs);
+  const auto is = [&](std::size_t i) { return count > 0 && set[i].revents != 0; };
+  if (journey_ && is(1)) {
+    // Taken before waitpid() looks: what comes later makes the descriptor readable again.
+    signalfd_siginfo ignored;
+    while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
+    }
   }
+  return {count <= 0 || is(0) || order_.has_value(), count <= 0 || is(1), is(2)};
 }
 
 void Deputy::take_order() {

@@ -37,7 +37,12 @@ class Deputy {
   void stay(const std::string& why);
   void answer(bool ok, const std::string& error = {});
   nlohmann::json statistics() const;
-  void wait();
+  struct Ready {
+    bool orders;
+    bool children;
+    bool connection;
+  };
+  Ready wait();
 
   pid_t pid_;
   std::uint32_t home_node_;

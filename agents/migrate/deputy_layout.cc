@@ -29,6 +29,22 @@ bool DeputyLayout::protect(pid_t tid, RemoteRange range, int prot) {
                        {range.begin.value, range.size(), static_cast<std::uint64_t>(prot)}) == 0;
 }
 
+bool DeputyLayout::ready(RemoteRange range, bool write) const {
+  if (range.empty()) return true;
+  const int wanted = PROT_READ | (write ? PROT_WRITE : 0);
+  RemoteAddr at = range.begin.page();
+  auto region = regions_.upper_bound(at);
+  if (region != regions_.begin()) --region;
+  for (; at < range.end; ++region) {
+    if (region == regions_.end() || region->first > at) return false;
+    const auto& r = region->second;
+    if (r.end <= at) continue;
+    if ((r.prot & wanted) != wanted) return false;
+    at = r.end;
+  }
+  return true;
+}
+
 bool DeputyLayout::prepare(pid_t tid, RemoteRange range, bool write) {
   if (range.empty()) return true;
   range = {range.begin.page(), RemoteAddr{(range.end.value + kPage - 1) & ~(kPage - 1)}};

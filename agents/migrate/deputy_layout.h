@@ -19,6 +19,8 @@ class DeputyLayout {
   // Reads the present maps. Throws std::system_error.
   DeputyLayout(const Tracee& tracee, Scratch& scratch);
 
+  // Nothing is to be made for `range`.
+  bool ready(RemoteRange range, bool write) const;
   // Makes `range` usable by a call that `tid`, which is stopped and idle, is about to make. false:
   // it cannot be made so (the address is not one a process can map).
   [[nodiscard]] bool prepare(pid_t tid, RemoteRange range, bool write);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "agents/migrate/frame_channel.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -62,26 +60,31 @@ std::optional<Frame> FrameChannel::parse() {
   return frame;
 }
 
+MutableBytes FrameChannel::space() {
+  if (end_ == in_.size()) {
+    if (begin_ > 0) {
+      std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.end(), in_.begin());
+      end_ -= begin_;
+      begin_ = 0;
+    } else {
+      in_.resize(in_.size() + kChunk);
+    }
+  }
+  return {&in_[end_], in_.size() - end_};
+}
+
 Frame FrameChannel::receive() {
   while (true) {
     if (auto frame = parse()) return std::move(*frame);
-    if (end_ == in_.size()) {
-      if (begin_ > 0) {
-        std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.end(), in_.begin());
-        end_ -= begin_;
-        begin_ = 0;
-      } else {
-        in_.resize(in_.size() + kChunk);
-      }
-    }
-    end_ += stream_->read({&in_[end_], in_.size() - end_});
+    end_ += stream_->read(space());
   }
 }
 
 std::optional<Frame> FrameChannel::try_receive() {
   if (auto frame = parse()) return frame;
-  pollfd p{stream_->fd(), POLLIN, 0};
-  if (!stream_->pending() && ::poll(&p, 1, 0) <= 0) return std::nullopt;
+  const std::size_t n = stream_->try_read(space());
+  if (n == 0) return std::nullopt;
+  end_ += n;
   return receive();
 }
 

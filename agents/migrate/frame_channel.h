@@ -36,8 +36,7 @@ class FrameChannel {
   void send(std::uint8_t type, Bytes head, Bytes tail);
   // Blocks until a whole message is there. Throws StreamClosed, ProtocolError.
   Frame receive();
-  // A whole message if one is there without blocking beyond what has begun to arrive: call when
-  // fd() is readable or buffered() holds.
+  // A whole message if one is there without blocking beyond what has begun to arrive.
   std::optional<Frame> try_receive();
   // Another message may be had without poll(2).
   bool buffered() const;
@@ -45,6 +44,7 @@ class FrameChannel {
 
  private:
   std::optional<Frame> parse();
+  MutableBytes space();
 
   std::unique_ptr<ByteStream> stream_;
   std::vector<std::uint8_t> in_;

@@ -103,7 +103,8 @@ void Homecoming::set_heap_end(std::uint64_t wanted) {
 }
 
 void Homecoming::unmap_what_is_gone() {
-  RemoteRanges stays{scratch_.range()};
+  // Of the scratch area what is needed to come home; the pages of the call loop go.
+  RemoteRanges stays{{scratch_.at(), scratch_.at() + ScratchLayout::kMapped}};
   for (const auto& vma : state_.vmas())
     if (!vma.fresh()) stays.push_back(range_of(vma));
   RemoteRanges mapped;

@@ -214,25 +214,27 @@ void Journey::roll_back() noexcept {
   end_ = End::home;
 }
 
-Journey::End Journey::serve() {
+Journey::End Journey::serve(bool readable, bool reports) {
   if (end_ != End::still_away) return end_;
   try {
-    while (end_ == End::still_away) {
-      if (auto frame = channel_->try_receive()) {
-        on_frame(*frame);
-      } else if (const auto report = tracee_->poll()) {
-        on_report(report->first, report->second);
-      } else {
-        break;
-      }
+    // One look at the connection when it is readable: what is left makes it readable again.
+    for (bool more = readable || channel_->buffered(); more && end_ == End::still_away;) {
+      const auto frame = channel_->try_receive();
+      if (!frame) break;
+      on_frame(*frame);
+      more = channel_ && channel_->buffered();
+    }
+    while (reports && end_ == End::still_away) {
+      const auto report = tracee_->poll();
+      if (!report) break;
+      on_report(report->first, report->second);
     }
     const std::int64_t now = clock_ns(CLOCK_MONOTONIC);
     if (end_ == End::still_away && now - last_tick_ >= kTickMs * 1'000'000LL) {
       last_tick_ = now;
       if (returning_ && now - returning_since_ > kReturnPatienceNs)
         throw StreamClosed("the guest does not give the process back");
-      for (const pid_t tid : tracee_->threads())
-        if (!returning_ && !calls_->busy(tid) && tid != signals_->sentry()) signals_->collect(tid);
+      if (!returning_) calls_->collect();
     }
   } catch (const ProcessGone&) {
     // Killed at home, by somebody who may.
@@ -260,6 +262,8 @@ void Journey::on_report(pid_t tid, int status) {
     calls_->on_stop(tid, status);
   } else if (!WIFSTOPPED(status) && tid != 0) {
     throw ProcessGone("it was killed");
+  } else {
+    calls_->on_stop(tid, status);
   }
 }
 
@@ -287,11 +291,14 @@ void Journey::on_frame(const Frame& frame) {
       const auto tid = static_cast<pid_t>(number_at(frame, 0));
       if (!tracee_->has(tid) || tid == pid_ || calls_->busy(tid) || tid == signals_->sentry())
         throw ProtocolError("the end of thread " + std::to_string(tid) + ", which cannot end");
+      calls_->park(tid);
       exit_thread(*tracee_, *scratch_, tid);
+      calls_->forget(tid);
       break;
     }
     case kExitGroup:
       pages_.reset();
+      calls_->park_any();
       exit_process(*tracee_, *scratch_, static_cast<int>(number_at(frame, 4)));
       tracee_->forget();
       end_ = End::ended;
@@ -317,6 +324,7 @@ void Journey::start_call(ForwardedCall call) {
     return;
   }
   // The guest has seen that the new task is to be a thread; what it made of it there, it makes.
+  if (!calls_->busy(call.tid)) calls_->park(call.tid);
   if (!tracee_->stopped(call.tid) || calls_->busy(call.tid) || call.tid == signals_->sentry())
     throw ProtocolError("thread " + std::to_string(call.tid) + " cannot make another");
   const std::int64_t made = start_thread(*tracee_, *scratch_, call.tid);

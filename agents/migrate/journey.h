@@ -50,10 +50,10 @@ class Journey {
   // nothing had been tried.
   void depart(const NodeAddress& guest);
 
-  // Handles all there is to handle, without blocking: call when a descriptor is readable, and every
-  // kTick at the latest.
+  // Handles what there is to handle without blocking: messages when the connection is `readable`,
+  // what waitpid(2) has when there are `reports`. Call every kTick at the latest.
   static constexpr int kTickMs = 200;
-  End serve();
+  End serve(bool readable, bool reports);
   // For poll(2); -1 when it is over.
   int connection() const { return channel_ ? channel_->fd() : -1; }
 

@@ -217,6 +217,17 @@ TEST(SecureStream, PendingTellsWhatPollDoesNotSee) {
   EXPECT_EQ(::poll(&p, 1, 0), 0);
 }
 
+TEST(SecureStream, TryReadDoesNotWait) {
+  StreamPair pair = joined(unix_pair());
+  Content space(100);
+  EXPECT_EQ(pair.server->try_read(space), 0U);
+  pair.client->write(pattern(30));
+  EXPECT_EQ(pair.server->try_read(space), 30U);
+  EXPECT_EQ(pair.server->try_read(space), 0U);
+  pair.client.reset();
+  EXPECT_THROW(pair.server->try_read(space), StreamClosed);
+}
+
 TEST(SecureStream, SmallWriteIsOneSystemCall) {
   // A socket that keeps calls apart: each send is one packet.
   int ends[2];

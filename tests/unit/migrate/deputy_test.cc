@@ -221,10 +221,12 @@ TEST_F(Away, AThreadMadeAwayMakesCallsAndEnds) {
   EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
   // A signal for it alone waits and is handed on.
   ::syscall(SYS_tgkill, child_->pid(), tid, SIGUSR1);
-  signals_->collect(tid);
+  calls_->collect();
   ASSERT_EQ(got_.size(), 1u);
   EXPECT_EQ(got_[0].first, tid);
+  calls_->park(tid);
   exit_thread(*tracee_, *scratch_, tid);
+  calls_->forget(tid);
   ends_at_home();
 }
 
@@ -269,6 +271,40 @@ TEST_F(Away, AThreadMadeAwayComesHome) {
   char c = 0;
   ASSERT_EQ(::read(from_[0], &c, 1), 1);
   EXPECT_EQ(c, 'r') << "its restartable sequences are not registered";
+  ASSERT_EQ(::write(to_[1], "q", 1), 1);
+  EXPECT_EQ(child_->wait(), 11);
+}
+
+TEST_F(Away, SignalsThatCannotBeBlockedAreHandedOnBetweenCalls) {
+  start(wait_for_end);
+  for (int i = 0; i < 20; ++i) {
+    got_.clear();
+    EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
+    ::kill(child_->pid(), i % 2 == 0 ? SIGSTOP : SIGTTIN);
+    pump_until([&] { return !got_.empty(); });
+    EXPECT_EQ(got_[0].second.si_signo, i % 2 == 0 ? SIGSTOP : SIGTTIN);
+    EXPECT_EQ(got_[0].second.si_pid, ::getpid());
+    EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
+    EXPECT_EQ(got_.size(), 1u);
+  }
+  ::kill(child_->pid(), SIGCONT);
+  EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
+  home();
+  ASSERT_EQ(::write(to_[1], "q", 1), 1);
+  EXPECT_EQ(child_->wait(), 11);
+}
+
+TEST_F(Away, SignalsForOneThreadAreCollectedBetweenCalls) {
+  start(wait_for_end);
+  EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
+  ASSERT_EQ(::syscall(SYS_tgkill, child_->pid(), child_->pid(), SIGUSR1), 0);
+  calls_->collect();
+  ASSERT_EQ(got_.size(), 1u);
+  EXPECT_EQ(got_[0].first, child_->pid());
+  EXPECT_EQ(make(call(SYS_getppid, {})), ::getpid());
+  home();
+  const auto maps = read_proc(child_->pid(), "maps");
+  EXPECT_EQ(maps.find("rw-s"), std::string::npos) << "the call loop's pages are left\n" << maps;
   ASSERT_EQ(::write(to_[1], "q", 1), 1);
   EXPECT_EQ(child_->wait(), 11);
 }
