@@ -39,7 +39,10 @@ void Deputy::run() {
   bool orders = true;
   while (!ended_) {
     report_.tend();
-    if (!order_ && orders) take_order();
+    if (!order_ && orders) {
+      take_order();
+      orders = order_.has_value();  // another may have come with it
+    }
     if (order_) carry_out();
     if (ended_) break;
     if (!journey_ && report_.fd() < 0) return;
@@ -51,7 +54,7 @@ void Deputy::run() {
       }
     }
     const Ready ready = wait();
-    orders = ready.orders;
+    orders |= ready.orders;
     if (journey_) {
       const auto end = journey_->serve(ready.connection, ready.children);
       if (end != Journey::End::still_away) after(end);
@@ -73,7 +76,7 @@ Deputy::Ready Deputy::wait() {
     while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
     }
   }
-  return {count <= 0 || is(0) || order_.has_value(), count <= 0 || is(1), is(2)};
+  return {count <= 0 || is(0), count <= 0 || is(1), is(2)};
 }
 
 void Deputy::take_order() {
