@@ -4,8 +4,8 @@
 # namespaces. First without a DHCP server: the node must give an address, the right loader for
 # BIOS and UEFI, configurations that name it, and every byte of kernel and image. A second node,
 # which has only the image as if it had booted over the network, must get all the rest. Then a DHCP
-# server appears: the node must notice, and only say what to boot. Then the node dies, and the
-# second must take over. Needs root, busybox, curl.
+# server appears: the node must notice, and only say what to boot. Then the node cannot boot others any
+# more, then it dies: each time the second must take over. Needs root, busybox, curl.
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "skipped: network namespaces need root"; exit 77; }
 for tool in dnsmasq busybox curl; do
@@ -83,6 +83,10 @@ netboot-dir = $dir/run$2
 C
   ip netns exec "nbl-$id-$1" "$starlingd" --config "$dir/starling$2.conf" >"$dir/starlingd$2.log" 2>&1 &
   pids+=($!)
+  start_netboot "$@"
+}
+# With the arguments of start_node.
+start_netboot() {
   ip netns exec "nbl-$id-$1" "$netboot" --control-socket "$dir/control$2.sock" --run-dir "$dir/run$2" \
     --interfaces eth0 --medium "$3" --loaders "$dir/none" --cache-dir "$dir/cache$2" --cmdline "$4" \
     --flock lab >"$dir/netboot$2.log" 2>&1 &
@@ -195,6 +199,14 @@ web -f -o "$dir/got" "http://$node/live/vmlinuz"
 cmp "$dir/got" "$dir/medium/live/vmlinuz" || fail "HTTP beside a DHCP server"
 get pxelinux.cfg/default
 grep -q "KERNEL http://$node/live/vmlinuz" "$dir/got" || fail "the menu names an old address"
+
+step "the first node's boot server dies: the second takes over, though a lower number lives"
+kill "${pids[1]}"
+until_true 60 grep -q '"role":"server"' "$dir/run2/status.json" || fail "nobody takes over"
+step "it is back: it takes over again"
+start_netboot node "" "$dir/medium" "$dir/cmdline"
+until_true 60 serving proxy || fail "the first node does not serve again"
+until_true 20 grep -q '"why":"node 1 is the answerer"' "$dir/run2/status.json" || fail "two answer"
 
 step "the daemon dies: the node stops answering"
 kill "${pids[0]}"
