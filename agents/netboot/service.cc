@@ -292,6 +292,7 @@ void Service::lay_tftp_root(Lan& lan) {
     write_file_atomically(file, text, 0644);
   };
   put("pxelinux.cfg/default", pxelinux_config(cmdline, server));
+  put(kIpxeScript, ipxe_script(cmdline, server));
   put("grub/grub.cfg", grub_config(cmdline, server));
   for (const auto& [name, file] : files_.ready) {
     const auto place = root / name;
@@ -327,32 +328,42 @@ void Service::open_http(Lan& lan) {
       [this](const Transfer& t) { on_transfer(t); });
 }
 
-void Service::apply(const std::vector<ServedLink>& links) {
-  const auto text = dnsmasq_config(
-      {links, settings_.run_dir / "tftp", settings_.run_dir, settings_.http_port, settings_.flock});
-  if (dnsmasq_ && text == dnsmasq_text_) return;
-  if (Clock::now() < dnsmasq_again_) return;
-  const auto file = settings_.run_dir / "dnsmasq.conf";
+// Whether it was started anew.
+bool Service::run(Server& server, const char* name, const std::string& text) {
+  if (server.process && text == server.text) return false;
+  if (Clock::now() < server.again) return false;
+  const auto file = settings_.run_dir / (std::string(name) + ".conf");
   write_file_atomically(file, text, 0644);
-  dnsmasq_.reset();
-  dnsmasq_again_ = Clock::now() + kRestartPause;
-  dnsmasq_text_ = text;
-  dnsmasq_ = std::make_unique<Dnsmasq>(
+  server.process.reset();
+  server.again = Clock::now() + kRestartPause;
+  server.text = text;
+  server.process = std::make_unique<Dnsmasq>(
       io_, file, [this](const std::string& line) { on_log_line(line); },
-      [this](const std::string& how) {
-        log_error("dnsmasq ended with " + how + "; starting it again");
-        problem_ = "dnsmasq ended with " + how;
-        dnsmasq_.reset();
+      [this, &server, name](const std::string& how) {
+        problem_ = std::string(name) + " ended with " + how;
+        log_error(problem_);
+        server.process.reset();
       });
+  return true;
+}
+
+void Service::apply(const std::vector<ServedLink>& links) {
+  const DnsmasqSettings settings{links, settings_.run_dir / "tftp", settings_.run_dir,
+                                 settings_.http_port, settings_.flock, settings_.ipxe};
+  run(tftp_, "dnsmasq-tftp", tftp_config(settings));
+  // Who is told what to boot must be able to get it.
+  if (!tftp_.process || !run(dhcp_, "dnsmasq-dhcp", dhcp_config(settings))) return;
   for (const auto& link : links)
     log_notice(link.name + ": serving boot files from " + to_string(link.address) + ", " +
                to_string(link.mode) + " DHCP");
 }
 
+// TFTP goes on, like HTTP: a machine may be in the middle of its kernel, and gives up only after
+// minutes.
 void Service::stop_serving(const std::string& why) {
   problem_ = why;
-  if (dnsmasq_) log_notice("no longer serving" + (why.empty() ? "" : ": " + why));
-  dnsmasq_.reset();
+  if (dhcp_.process) log_notice("no longer serving" + (why.empty() ? "" : ": " + why));
+  dhcp_.process.reset();
   for (auto& [index, lan] : lans_) lan.served.reset();
 }
 
@@ -383,12 +394,12 @@ void Service::write_status() {
   now.number = number_;
   now.answerer = answerer_;
   now.answering = answering_;
-  now.serving = dnsmasq_ != nullptr;
+  now.serving = dhcp_.process != nullptr;
   now.problem = problem_;
   now.files = files_;
   now.clients = record_.json();
   for (const auto& [index, lan] : lans_)
-    if (lan.served && dnsmasq_)
+    if (lan.served && dhcp_.process)
       now.lans.push_back({lan.name, to_string(lan.served->mode), to_string(lan.served->address),
                           lan.plan.other_server() ? to_string(lan.plan.other_server()) : ""});
   const json status = status_json(now);

@@ -65,6 +65,12 @@ class Service {
     std::unique_ptr<HttpServer> peer_http;
   };
 
+  struct Server {
+    std::unique_ptr<Dnsmasq> process;
+    std::string text;  // the configuration it runs with
+    Clock::time_point again{};
+  };
+
   void tick();
   bool read_board();
   void ask(const Rival& rival);
@@ -77,6 +83,7 @@ class Service {
   void serve();
   std::optional<ServedLink> plan(Lan& lan);
   void apply(const std::vector<ServedLink>& links);
+  bool run(Server& server, const char* name, const std::string& text);
   void lay_tftp_root(Lan& lan);
   bool lay_grub(Lan& lan, const std::filesystem::path& file, const std::filesystem::path& place);
   void open_http(Lan& lan);
@@ -104,9 +111,7 @@ class Service {
   FileTable peer_files_;
   std::optional<SessionKey> list_key_;
   std::string listed_;  // the list that stands in run_dir
-  std::unique_ptr<Dnsmasq> dnsmasq_;
-  std::string dnsmasq_text_;  // the configuration it runs with
-  Clock::time_point dnsmasq_again_{};
+  Server dhcp_, tftp_;
   BootRecord record_;
   std::string problem_;  // why nothing is served although it should
   std::string status_text_;
