@@ -18,7 +18,7 @@ constexpr const char* kRootLayers = "/run/live/rootfs/";  // live-boot(7)
 
 const std::vector<std::string>& boot_file_names() {
   static const std::vector<std::string> names = {
-      "lpxelinux.0", "ldlinux.c32", "grub/grubnetx64.efi", "live/vmlinuz", "live/initrd", kImage};
+      "pxelinux.0", "ldlinux.c32", "grub/grubnetx64.efi", "live/vmlinuz", "live/initrd", kImage};
   return names;
 }
 

@@ -43,17 +43,34 @@ std::string http_server(const std::string& address, int port) {
 }
 
 std::string pxelinux_config(const std::string& own_cmdline, const std::string& server) {
-  const auto base = "http://" + server + "/live/";
   return "SERIAL 0 115200\n"
          "PROMPT 0\n"
          "DEFAULT starling\n"
          "LABEL starling\n"
          "  SAY Starling from " + server + "\n"
-         "  KERNEL " + base + "vmlinuz\n"
-         "  INITRD " + base + "initrd\n"
+         "  KERNEL live/vmlinuz\n"
+         "  INITRD live/initrd\n"
          "  APPEND " + command_line(own_cmdline, server) + " ip=dhcp\n"
          "  # BOOTIF=, the interface to use\n"
          "  SYSAPPEND 2\n";
+}
+
+std::string ipxe_script(const std::string& own_cmdline, const std::string& server) {
+  const auto line = command_line(own_cmdline, server) + " ip=dhcp BOOTIF=01-${netX/mac:hexhyp}";
+  const auto http = "http://" + server + "/";
+  const auto tftp = "tftp://" + server.substr(0, server.find(':')) + "/";
+  return "#!ipxe\n"
+         "echo Starling from " + server + "\n"
+         "kernel " + http + "live/vmlinuz " + line + " || kernel " + tftp + "live/vmlinuz " + line +
+         " || goto pxelinux\n"
+         "initrd " + http + "live/initrd || initrd " + tftp + "live/initrd || goto pxelinux\n"
+         "boot || goto pxelinux\n"
+         ":pxelinux\n"
+         "imgfree\n"
+         "chain " + tftp + "pxelinux.0 ||\n"
+         "echo No kernel from " + server + ". Trying again in 10 s.\n"
+         "sleep 10\n"
+         "reboot\n";
 }
 
 std::string grub_config(const std::string& own_cmdline, const std::string& server) {

@@ -8,7 +8,7 @@ namespace starling::netboot {
 namespace {
 
 // dnsmasq writes e.g. "dnsmasq-dhcp: 417022 DHCPACK(eth0) 10.213.128.7 52:54:00:53:54:02 name",
-// "dnsmasq-tftp: sent /root/lpxelinux.0 to 10.213.128.7", and without an address before the MAC
+// "dnsmasq-tftp: sent /root/pxelinux.0 to 10.213.128.7", and without an address before the MAC
 // for discovers and proxy answers.
 const std::regex kDhcp(
     R"((?:^|\s)(DHCP[A-Z]+|PXE)\([^)]*\) (?:(\d+\.\d+\.\d+\.\d+) )?(([0-9a-f]{2}:){5}[0-9a-f]{2})(.*))");

@@ -38,13 +38,18 @@ struct DnsmasqSettings {
   std::filesystem::path run_dir;  // lease file
   int http_port = 80;
   std::string flock;              // goes into kFlockOption
+  bool ipxe = true;               // BIOS machines with iPXE are given kIpxeScript
 };
+
+constexpr const char* kIpxeScript = "boot.ipxe";
 
 // In full mode nodes take 1..4095 above the network's address for themselves by their number;
 // the upper half is given to clients.
 Ipv4 own_address(const Subnet& subnet, int node_number);
 
-// The configuration file for dnsmasq (2.90 or later).
-std::string dnsmasq_config(const DnsmasqSettings& settings);
+// Configuration files for two processes of dnsmasq (2.90 or later): the first goes when another
+// node becomes the answerer, the second then goes on, for machines in the middle of their kernel.
+std::string dhcp_config(const DnsmasqSettings& settings);
+std::string tftp_config(const DnsmasqSettings& settings);
 
 }  // namespace starling::netboot

@@ -5,12 +5,19 @@
 
 namespace starling::netboot {
 
-bool Election::update(Time now, int self, const std::vector<int>& alive) {
-  const bool lowest = self > 0 && std::ranges::find(alive, self) != alive.end() &&
-                      std::ranges::none_of(alive, [self](int n) { return n > 0 && n < self; });
-  if (lowest && !lowest_) since_ = now;
-  lowest_ = lowest;
-  return lowest_ && now - since_ >= patience_;
+bool Election::update(Time now, int self, bool ready, const std::vector<int>& alive,
+                      const std::vector<Readiness>& lower) {
+  const auto any = [&lower](Readiness r) { return std::ranges::find(lower, r) != lower.end(); };
+  if (self <= 0 || !ready || std::ranges::find(alive, self) == alive.end() || any(Readiness::ready))
+    return blind();
+  if (any(Readiness::unknown)) {
+    waiting_ = answering_;
+    return answering_;
+  }
+  if (!waiting_) since_ = now;
+  waiting_ = true;
+  if (now - since_ >= patience_) answering_ = true;
+  return answering_;
 }
 
 }  // namespace starling::netboot

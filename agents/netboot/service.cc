@@ -29,6 +29,7 @@ constexpr auto kRestartPause = 3s;
 constexpr int kBoardTimeoutMs = 800;
 constexpr const char* kGrub = "grub/grubnetx64.efi";
 constexpr std::size_t kMaxGrub = 8 * 1024 * 1024;
+constexpr auto kAskLimit = 1500ms;
 constexpr const char* kStatusFile = "status.json";
 constexpr const char* kStatusLock = "lock";
 
@@ -44,11 +45,13 @@ Service::Service(boost::asio::io_context& io, Settings settings)
     : io_(io),
       timer_(io),
       settings_(std::move(settings)),
+      rivals_([this](const Rival& rival) { ask(rival); }),
       election_(std::chrono::milliseconds(settings_.settle_ms)),
       filter_(settings_.interfaces),
       keeper_(keeper_settings(settings_)) {
   fs::create_directories(settings_.run_dir);
   status_lock_ = hold_status_lock(settings_.run_dir / kStatusLock);
+  write_file_atomically(settings_.run_dir / kReadyName, "ready\n", 0644);
   if (settings_.policy != Policy::off) keeper_.start();
 }
 
@@ -60,8 +63,8 @@ Service::~Service() {
 }
 
 void Service::tick() {
-  board_ = read_board();
   read_files();
+  board_ = read_board();
   if (board_) {
     read_links();
   } else {
@@ -86,7 +89,9 @@ bool Service::read_board() {
     }
     answer = control_->ask({{"cmd", "nodes"}});
     const auto board = read_flock_board(answer, settings_.http_port);
-    take_board(board);
+    number_ = board.number;
+    keeper_.set_flock({board.image, list_key_, board.sources});
+    elect(board);
   } catch (const std::exception& e) {
     control_.reset();
     problem_ = e.what();
@@ -95,20 +100,33 @@ bool Service::read_board() {
   return true;
 }
 
-void Service::take_board(const FlockBoard& board) {
-  number_ = board.number;
-  keeper_.set_flock({board.image, list_key_, board.sources});
-  const auto& alive = board.alive;
-  answerer_ = alive.empty() ? 0 : *std::ranges::min_element(alive);
-  const bool was = std::exchange(answering_, election_.update(Clock::now(), number_, alive));
+void Service::elect(const FlockBoard& board) {
+  const auto now = Clock::now();
+  const bool ready = settings_.policy != Policy::off && files_.missing().empty();
+  rivals_.look(now, board.lower);
+  const bool was = std::exchange(
+      answering_, election_.update(now, number_, ready, board.alive, rivals_.readiness(now)));
+  const int lower = rivals_.lowest_ready();
+  const bool clear = std::ranges::none_of(rivals_.readiness(now),
+                                          [](Readiness r) { return r == Readiness::unknown; });
+  answerer_ = lower != 0 ? lower : ready && (answering_ || clear) ? number_ : 0;
   if (answering_ && !was) log_notice("node " + std::to_string(number_) + " is the answerer now");
-  if (!answering_ && was) log_notice("node " + std::to_string(answerer_) + " is the answerer now");
+  if (!answering_ && was)
+    log_notice(answerer_ == 0 ? "no longer the answerer"
+                              : "node " + std::to_string(answerer_) + " is the answerer now");
+}
+
+void Service::ask(const Rival& rival) {
+  ask_readiness(io_, rival.source, kAskLimit, [this, number = rival.number](Readiness answer) {
+    rivals_.heard(Clock::now(), number, answer);
+  });
 }
 
 // What the keeper has, and the table of it that other nodes are served from.
 void Service::read_files() {
   files_ = keeper_.snapshot();
   peer_files_ = files_.ready;
+  if (files_.missing().empty()) peer_files_[kReadyName] = settings_.run_dir / kReadyName;
   if (files_.list.empty()) return;
   const auto file = settings_.run_dir / kBootListName;
   if (files_.list != listed_) {
@@ -184,7 +202,9 @@ void Service::serve_peers(unsigned index, Lan& lan) {
   try {
     lan.peer_http = std::make_unique<HttpServer>(
         io_, where, [this]() -> const FileTable& { return peer_files_; },
-        [this](const Transfer& t) { on_transfer(t); });
+        [this](const Transfer& t) {
+          if (t.target != std::string("/") + kReadyName) on_transfer(t);  // not every second
+        });
   } catch (const std::exception& e) {
     log_warning(lan.name + ": cannot serve other nodes: " + e.what());
   }
@@ -213,13 +233,7 @@ std::optional<ServedLink> Service::plan(Lan& lan) {
 
 void Service::serve() {
   if (settings_.policy == Policy::off) return stop_serving("switched off");
-  if (!answering_) return stop_serving(board_ ? "" : problem_);
-  if (const auto missing = files_.missing(); !missing.empty()) {
-    std::string names;
-    for (const auto& name : missing) names += " " + name;
-    return stop_serving("boot files are missing here:" + names +
-                        (files_.trouble.empty() ? "" : " (" + files_.trouble + ")"));
-  }
+  if (!answering_) return stop_serving(board_ ? why_not() : problem_);
   problem_.clear();
   std::vector<ServedLink> links;
   for (auto& [index, lan] : lans_) {
@@ -239,6 +253,15 @@ void Service::serve() {
     return stop_serving(problem_);
   }
   apply(links);
+}
+
+// Why this node does not stand in the row of those who may answer; empty if it does.
+std::string Service::why_not() const {
+  const auto missing = files_.missing();
+  if (missing.empty()) return "";
+  std::string text = "boot files are missing here:";
+  for (const auto& name : missing) text += " " + name;
+  return text + (files_.trouble.empty() ? "" : " (" + files_.trouble + ")");
 }
 
 // False when it is to be served as it is.
@@ -269,6 +292,7 @@ void Service::lay_tftp_root(Lan& lan) {
     write_file_atomically(file, text, 0644);
   };
   put("pxelinux.cfg/default", pxelinux_config(cmdline, server));
+  put(kIpxeScript, ipxe_script(cmdline, server));
   put("grub/grub.cfg", grub_config(cmdline, server));
   for (const auto& [name, file] : files_.ready) {
     const auto place = root / name;
@@ -304,32 +328,42 @@ void Service::open_http(Lan& lan) {
       [this](const Transfer& t) { on_transfer(t); });
 }
 
-void Service::apply(const std::vector<ServedLink>& links) {
-  const auto text = dnsmasq_config(
-      {links, settings_.run_dir / "tftp", settings_.run_dir, settings_.http_port, settings_.flock});
-  if (dnsmasq_ && text == dnsmasq_text_) return;
-  if (Clock::now() < dnsmasq_again_) return;
-  const auto file = settings_.run_dir / "dnsmasq.conf";
+// Whether it was started anew.
+bool Service::run(Server& server, const char* name, const std::string& text) {
+  if (server.process && text == server.text) return false;
+  if (Clock::now() < server.again) return false;
+  const auto file = settings_.run_dir / (std::string(name) + ".conf");
   write_file_atomically(file, text, 0644);
-  dnsmasq_.reset();
-  dnsmasq_again_ = Clock::now() + kRestartPause;
-  dnsmasq_text_ = text;
-  dnsmasq_ = std::make_unique<Dnsmasq>(
+  server.process.reset();
+  server.again = Clock::now() + kRestartPause;
+  server.text = text;
+  server.process = std::make_unique<Dnsmasq>(
       io_, file, [this](const std::string& line) { on_log_line(line); },
-      [this](const std::string& how) {
-        log_error("dnsmasq ended with " + how + "; starting it again");
-        problem_ = "dnsmasq ended with " + how;
-        dnsmasq_.reset();
+      [this, &server, name](const std::string& how) {
+        problem_ = std::string(name) + " ended with " + how;
+        log_error(problem_);
+        server.process.reset();
       });
+  return true;
+}
+
+void Service::apply(const std::vector<ServedLink>& links) {
+  const DnsmasqSettings settings{links, settings_.run_dir / "tftp", settings_.run_dir,
+                                 settings_.http_port, settings_.flock, settings_.ipxe};
+  run(tftp_, "dnsmasq-tftp", tftp_config(settings));
+  // Who is told what to boot must be able to get it.
+  if (!tftp_.process || !run(dhcp_, "dnsmasq-dhcp", dhcp_config(settings))) return;
   for (const auto& link : links)
     log_notice(link.name + ": serving boot files from " + to_string(link.address) + ", " +
                to_string(link.mode) + " DHCP");
 }
 
+// TFTP goes on, like HTTP: a machine may be in the middle of its kernel, and gives up only after
+// minutes.
 void Service::stop_serving(const std::string& why) {
   problem_ = why;
-  if (dnsmasq_) log_notice("no longer serving" + (why.empty() ? "" : ": " + why));
-  dnsmasq_.reset();
+  if (dhcp_.process) log_notice("no longer serving" + (why.empty() ? "" : ": " + why));
+  dhcp_.process.reset();
   for (auto& [index, lan] : lans_) lan.served.reset();
 }
 
@@ -360,12 +394,12 @@ void Service::write_status() {
   now.number = number_;
   now.answerer = answerer_;
   now.answering = answering_;
-  now.serving = dnsmasq_ != nullptr;
+  now.serving = dhcp_.process != nullptr;
   now.problem = problem_;
   now.files = files_;
   now.clients = record_.json();
   for (const auto& [index, lan] : lans_)
-    if (lan.served && dnsmasq_)
+    if (lan.served && dhcp_.process)
       now.lans.push_back({lan.name, to_string(lan.served->mode), to_string(lan.served->address),
                           lan.plan.other_server() ? to_string(lan.plan.other_server()) : ""});
   const json status = status_json(now);

@@ -22,15 +22,17 @@
 #include "agents/netboot/election.h"
 #include "agents/netboot/http_server.h"
 #include "agents/netboot/link_plan.h"
+#include "agents/netboot/rivals.h"
 #include "agents/netboot/settings.h"
 #include "agents/netboot/sources.h"
 
 namespace starling::netboot {
 
-// The boot server of one node. Once a second it reads the bulletin board from starlingd and, when
-// this node is the answerer, serves every LAN it is on: dnsmasq for DHCP and TFTP, an HTTP server
-// for kernel and image. The other nodes serve the same files to each other over the flock's own
-// link-local addresses. A process of its own: nothing here can hold up the liveness thread.
+// The boot server of one node. Once a second it reads the bulletin board from starlingd, asks the
+// nodes before it whether they have all boot files, and, when this node is the answerer, serves
+// every LAN it is on: dnsmasq for DHCP and TFTP, an HTTP server for kernel and image. The other
+// nodes serve the same files to each other over the flock's own link-local addresses. A process of
+// its own: nothing here can hold up the liveness thread.
 class Service {
  public:
   Service(boost::asio::io_context& io, Settings settings);
@@ -63,9 +65,16 @@ class Service {
     std::unique_ptr<HttpServer> peer_http;
   };
 
+  struct Server {
+    std::unique_ptr<Dnsmasq> process;
+    std::string text;  // the configuration it runs with
+    Clock::time_point again{};
+  };
+
   void tick();
   bool read_board();
-  void take_board(const FlockBoard& board);
+  void ask(const Rival& rival);
+  void elect(const FlockBoard& board);
   void read_files();
   void read_links();
   void probe(unsigned index, Lan& lan);
@@ -74,9 +83,11 @@ class Service {
   void serve();
   std::optional<ServedLink> plan(Lan& lan);
   void apply(const std::vector<ServedLink>& links);
+  bool run(Server& server, const char* name, const std::string& text);
   void lay_tftp_root(Lan& lan);
   bool lay_grub(Lan& lan, const std::filesystem::path& file, const std::filesystem::path& place);
   void open_http(Lan& lan);
+  std::string why_not() const;
   void stop_serving(const std::string& why);
   void on_log_line(const std::string& line);
   void on_transfer(const Transfer& transfer);
@@ -86,12 +97,13 @@ class Service {
   boost::asio::steady_timer timer_;
   Settings settings_;
   UniqueFd status_lock_;
+  Rivals rivals_;
   Election election_;
   LinkMonitor monitor_;
   LinkFilter filter_;
   std::unique_ptr<ControlClient> control_;
   int number_ = 0;
-  int answerer_ = 0;  // lowest living number
+  int answerer_ = 0;  // lowest living number known to be ready; 0: nobody yet
   bool answering_ = false;
   bool board_ = false;
   std::map<unsigned, Lan> lans_;
@@ -99,9 +111,7 @@ class Service {
   FileTable peer_files_;
   std::optional<SessionKey> list_key_;
   std::string listed_;  // the list that stands in run_dir
-  std::unique_ptr<Dnsmasq> dnsmasq_;
-  std::string dnsmasq_text_;  // the configuration it runs with
-  Clock::time_point dnsmasq_again_{};
+  Server dhcp_, tftp_;
   BootRecord record_;
   std::string problem_;  // why nothing is served although it should
   std::string status_text_;

@@ -26,6 +26,8 @@ po::options_description shared_options() {
        "IPv4 network for a LAN without DHCP server: node N takes its N-th address, booting "
        "machines the upper half")
       ("http-port", po::value<int>()->default_value(80), "TCP port of kernel and image")
+      ("ipxe", po::value<std::string>()->default_value("on"),
+       "off: pxelinux also for BIOS machines whose ROM is iPXE")
       ("interfaces", po::value<std::string>()->default_value("wired"),
        "links to serve, as in starling.conf")
       ("flock", po::value<std::string>()->default_value("starling"), "name of the flock")
@@ -81,6 +83,9 @@ Settings from_values(const po::variables_map& v) {
   s.http_port = v["http-port"].as<int>();
   if (s.http_port < 1 || s.http_port > 65535)
     throw SettingsError("http-port = " + std::to_string(s.http_port) + ": not a port");
+  const auto ipxe = text("ipxe");
+  if (ipxe != "on" && ipxe != "off") throw SettingsError("ipxe = " + ipxe + ": known are on, off");
+  s.ipxe = ipxe == "on";
   s.interfaces = text("interfaces");
   try {
     LinkFilter{s.interfaces};

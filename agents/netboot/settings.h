@@ -19,6 +19,7 @@ struct Settings {
   Policy policy = Policy::automatic;
   Subnet network;                 // full mode: our addresses
   int http_port = 80;
+  bool ipxe = true;               // a ROM that is iPXE loads by HTTP, without pxelinux
   std::string interfaces;         // as in starling.conf
   std::string flock;              // name of the flock, to know its DHCP servers by
   std::filesystem::path control_socket;

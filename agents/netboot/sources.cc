@@ -23,13 +23,16 @@ FlockBoard read_flock_board(const nlohmann::json& answer, int http_port) {
     // A suspect may still be answering: only a dead one is out of the race.
     if (number <= 0 || (state != "alive" && state != "suspect")) continue;
     board.alive.push_back(number);
+    if (node.value("self", false)) continue;
     const auto address = node.value("address", ""), interface = node.value("interface", "");
-    if (node.value("self", false) || address.empty() || interface.empty() || board.image.empty() ||
-        node.value("image", "") != board.image)
+    Source source{"", http_port, "node " + std::to_string(number)};
+    if (!address.empty() && !interface.empty()) source.address = address + "%" + interface;
+    if (number < board.number) board.lower.push_back({number, source});
+    if (source.address.empty() || board.image.empty() || node.value("image", "") != board.image)
       continue;
-    found.push_back(
-        {number, {address + "%" + interface, http_port, "node " + std::to_string(number)}});
+    found.push_back({number, std::move(source)});
   }
+  std::ranges::sort(board.lower, {}, &Rival::number);
   const int answerer = board.alive.empty() ? 0 : *std::ranges::min_element(board.alive);
   std::ranges::sort(found, {}, [&](const auto& f) {
     return std::tuple(f.first != answerer, f.first < board.number, f.first);

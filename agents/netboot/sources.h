@@ -10,6 +10,7 @@
 #include "agents/common/control_client.h"
 #include "agents/common/key_schedule.h"
 #include "agents/netboot/download.h"
+#include "agents/netboot/rivals.h"
 
 namespace starling::netboot {
 
@@ -18,6 +19,7 @@ struct FlockBoard {
   std::string image;            // that it runs
   std::vector<int> alive;       // numbers
   std::vector<Source> sources;  // other living nodes of the same image
+  std::vector<Rival> lower;     // living nodes of any image with a lower number, ascending
 };
 
 // From starlingd's answer to "nodes". The answerer is asked for files first, since it has had them

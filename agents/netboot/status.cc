@@ -12,11 +12,14 @@ namespace {
 std::pair<const char*, std::string> role(const Status& s) {
   if (s.switched_off) return {"off", "switched off by configuration or kernel parameter"};
   if (!s.board) return {"off", s.problem};
-  if (s.serving) return {"server", "the living node with the lowest number"};
+  if (s.serving) return {"server", "the lowest living node that has all boot files"};
   if (s.answering) return {"standby", s.problem.empty() ? "about to start" : s.problem};
   if (s.number == 0) return {"standby", "this node has no number yet"};
   if (s.number == s.answerer) return {"standby", "about to take over"};
-  return {"standby", "node " + std::to_string(s.answerer) + " is the answerer"};
+  if (s.answerer != 0)
+    return {"standby", "node " + std::to_string(s.answerer) + " is the answerer"};
+  return {"standby",
+          s.problem.empty() ? "asking lower nodes whether they have all boot files" : s.problem};
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ struct Status {
   bool switched_off = false;
   bool board = false;      // starlingd answers
   int number = 0;          // this node; 0: none yet
-  int answerer = 0;        // lowest living number; 0: unknown
+  int answerer = 0;        // lowest living node that has all boot files; 0: unknown
   bool answering = false;  // that is this node, and has been for long enough
   bool serving = false;
   std::string problem;    // why it does not serve although it should

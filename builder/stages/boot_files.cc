@@ -49,7 +49,7 @@ void copy_loader(const fs::path& from, const fs::path& to) {
 }  // namespace
 
 void make_netboot_loaders(StageContext& ctx, const fs::path& dir) {
-  copy_loader(kLpxelinux, dir / "lpxelinux.0");
+  copy_loader(kPxelinux, dir / "pxelinux.0");
   copy_loader(fs::path(kSyslinuxModules) / "ldlinux.c32", dir / "ldlinux.c32");
   write_file(dir / "pxelinux.cfg/default", pxelinux_config(ctx.config()));
   write_file(dir / "grub/grub.cfg", grub_netboot_config(ctx.config()));
@@ -61,7 +61,7 @@ void make_grub_for_iso(StageContext& ctx, const std::string& image_id, const fs:
 }
 
 void add_boot_files(const Config& config, Fingerprint& fp) {
-  for (const char* file : {kIsolinux, kIsohybridMbr, kLpxelinux})
+  for (const char* file : {kIsolinux, kIsohybridMbr, kPxelinux})
     if (fs::exists(file)) fp.add_file(fs::path(file).filename().string(), file);
   for (const char* module : {"ldlinux.c32", "menu.c32", "libutil.c32"})
     if (fs::path p = fs::path(kSyslinuxModules) / module; fs::exists(p)) fp.add_file(module, p);

@@ -12,11 +12,11 @@ namespace starling::builder {
 // machine.
 inline constexpr const char* kIsolinux = "/usr/lib/ISOLINUX/isolinux.bin";
 inline constexpr const char* kIsohybridMbr = "/usr/lib/ISOLINUX/isohdpfx.bin";
-inline constexpr const char* kLpxelinux = "/usr/lib/PXELINUX/lpxelinux.0";
+inline constexpr const char* kPxelinux = "/usr/lib/PXELINUX/pxelinux.0";
 inline constexpr const char* kSyslinuxModules = "/usr/lib/syslinux/modules/bios";
 inline constexpr const char* kGrubModules = "/usr/lib/grub/x86_64-efi";
 
-// Lays the loaders of the netboot tree (no kernel, no image) into `dir`: lpxelinux.0, ldlinux.c32,
+// Lays the loaders of the netboot tree (no kernel, no image) into `dir`: pxelinux.0, ldlinux.c32,
 // pxelinux.cfg/default, grub/grubnetx64.efi, grub/grub.cfg. The ISO carries them too, so that a
 // node that booted from it can serve the next one.
 void make_netboot_loaders(StageContext& ctx, const std::filesystem::path& dir);

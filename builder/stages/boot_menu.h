@@ -23,8 +23,8 @@ std::vector<BootEntry> boot_entries(const Config& config);
 std::string isolinux_config(const Config& config);
 // boot/grub/grub.cfg of the ISO (UEFI).
 std::string grub_config(const Config& config);
-// pxelinux.cfg/default of the netboot tree. Kernel and initrd are named relative to where the
-// loader came from, so the tree works behind TFTP and HTTP; the image comes from the boot server
+// pxelinux.cfg/default of the netboot tree. Kernel and initrd come from where the loader itself
+// came from, by TFTP; the image comes by HTTP from the boot server
 // (an empty host in fetch=), which pxelinux passes on in ip=.
 std::string pxelinux_config(const Config& config);
 // grub/grub.cfg of the netboot tree: everything over HTTP from the machine grub itself came from.

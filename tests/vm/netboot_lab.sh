@@ -4,8 +4,8 @@
 # namespaces. First without a DHCP server: the node must give an address, the right loader for
 # BIOS and UEFI, configurations that name it, and every byte of kernel and image. A second node,
 # which has only the image as if it had booted over the network, must get all the rest. Then a DHCP
-# server appears: the node must notice, and only say what to boot. Then the node dies, and the
-# second must take over. Needs root, busybox, curl.
+# server appears: the node must notice, and only say what to boot. Then the node cannot boot others any
+# more, then it dies: each time the second must take over. Needs root, busybox, curl.
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "skipped: network namespaces need root"; exit 77; }
 for tool in dnsmasq busybox curl; do
@@ -58,7 +58,7 @@ mkdir -p "$dir"/medium/{live,netboot/grub}
 head -c 3000000 /dev/urandom >"$dir/medium/live/vmlinuz"
 head -c 2000000 /dev/urandom >"$dir/medium/live/initrd"
 head -c 9000000 /dev/urandom >"$dir/medium/live/filesystem.squashfs"
-head -c 90000 /dev/urandom >"$dir/medium/netboot/lpxelinux.0"
+head -c 90000 /dev/urandom >"$dir/medium/netboot/pxelinux.0"
 head -c 120000 /dev/urandom >"$dir/medium/netboot/ldlinux.c32"
 head -c 200000 /dev/urandom >"$dir/medium/netboot/grub/grubnetx64.efi"
 chmod -R a+rX "$dir"
@@ -83,6 +83,10 @@ netboot-dir = $dir/run$2
 C
   ip netns exec "nbl-$id-$1" "$starlingd" --config "$dir/starling$2.conf" >"$dir/starlingd$2.log" 2>&1 &
   pids+=($!)
+  start_netboot "$@"
+}
+# With the arguments of start_node.
+start_netboot() {
   ip netns exec "nbl-$id-$1" "$netboot" --control-socket "$dir/control$2.sock" --run-dir "$dir/run$2" \
     --interfaces eth0 --medium "$3" --loaders "$dir/none" --cache-dir "$dir/cache$2" --cmdline "$4" \
     --flock lab >"$dir/netboot$2.log" 2>&1 &
@@ -111,11 +115,17 @@ lease() {
     { cat "$dir/udhcpc.log"; fail "no lease"; }
   . "$dir/lease"
 }
-pxe_lease() { lease -O bootfile -x "0x5d:000$1" -V "PXEClient:Arch:0000$1:UNDI:003001"; }
+pxe_lease() {
+  local arch=$1; shift
+  lease -O bootfile -x "0x5d:000$arch" -V "PXEClient:Arch:0000$arch:UNDI:003001" "$@"
+}
 step "a BIOS machine asks"
 pxe_lease 0
-[ "$siaddr" = "$node" ] && [ "$boot_file" = lpxelinux.0 ] || fail "BIOS was told $siaddr $boot_file"
+[ "$siaddr" = "$node" ] && [ "$boot_file" = pxelinux.0 ] || fail "BIOS was told $siaddr $boot_file"
 case $ip in 10.213.*) ;; *) fail "it was given $ip" ;; esac
+step "a BIOS machine with iPXE asks"
+pxe_lease 0 -x 0xaf:010101
+[ "$siaddr" = "$node" ] && [ "$boot_file" = boot.ipxe ] || fail "iPXE was told $siaddr $boot_file"
 step "a UEFI machine asks"
 pxe_lease 7
 [ "$boot_file" = grub/grubnetx64.efi ] || fail "UEFI was told $boot_file"
@@ -123,12 +133,17 @@ in_ns new ip addr add "$ip/16" dev eth0
 
 step "it fetches loaders over TFTP"
 get() { in_ns new busybox tftp -g -l "$dir/got" -r "$1" "${2:-$node}" || fail "TFTP $1"; }
-for f in lpxelinux.0 ldlinux.c32 grub/grubnetx64.efi; do
+for f in pxelinux.0 ldlinux.c32 grub/grubnetx64.efi; do
   get $f; cmp "$dir/got" "$dir/medium/netboot/$f" || fail "$f arrived broken"
 done
-get live/vmlinuz; cmp "$dir/got" "$dir/medium/live/vmlinuz" || fail "vmlinuz by TFTP"
+for f in live/vmlinuz live/initrd; do
+  get $f; cmp "$dir/got" "$dir/medium/$f" || fail "$f by TFTP"
+done
+get boot.ipxe
+grep -q "^kernel http://$node/live/vmlinuz boot=live console=ttyS0 .* || kernel tftp://$node/live/" \
+  "$dir/got" || fail "iPXE's script"
 get pxelinux.cfg/default
-grep -q "KERNEL http://$node/live/vmlinuz" "$dir/got" || fail "pxelinux's menu"
+grep -q "KERNEL live/vmlinuz" "$dir/got" || fail "pxelinux's menu"
 grep -q "boot=live console=ttyS0 starling.flock=lab quiet fetch=http://$node/live/filesystem.squashfs" \
   "$dir/got" || fail "the command line in pxelinux's menu"
 get grub/grub.cfg
@@ -167,7 +182,7 @@ until_true 60 complete || fail "the second node does not get its boot files"
 for f in live/vmlinuz live/initrd; do
   cmp "$dir/cache2/$f" "$dir/medium/$f" || fail "$f arrived broken at the second node"
 done
-for f in lpxelinux.0 ldlinux.c32 grub/grubnetx64.efi; do
+for f in pxelinux.0 ldlinux.c32 grub/grubnetx64.efi; do
   cmp "$dir/cache2/$f" "$dir/medium/netboot/$f" || fail "$f arrived broken at the second node"
 done
 [ ! -e "$dir/cache2/live/filesystem.squashfs" ] || fail "it fetched the image, which it has"
@@ -194,7 +209,18 @@ node=192.168.77.5
 web -f -o "$dir/got" "http://$node/live/vmlinuz"
 cmp "$dir/got" "$dir/medium/live/vmlinuz" || fail "HTTP beside a DHCP server"
 get pxelinux.cfg/default
-grep -q "KERNEL http://$node/live/vmlinuz" "$dir/got" || fail "the menu names an old address"
+grep -q "fetch=http://$node/live/" "$dir/got" || fail "the menu names an old address"
+
+step "the first node's boot server dies: the second takes over, though a lower number lives"
+kill "${pids[1]}"
+until_true 60 grep -q '"role":"server"' "$dir/run2/status.json" || fail "nobody takes over"
+step "it is back: it takes over again"
+start_netboot node "" "$dir/medium" "$dir/cmdline"
+until_true 60 serving proxy || fail "the first node does not serve again"
+until_true 20 grep -q '"why":"node 1 is the answerer"' "$dir/run2/status.json" || fail "two answer"
+step "the second node ends what it has begun to send"
+get live/vmlinuz 192.168.77.6
+cmp "$dir/got" "$dir/medium/live/vmlinuz" || fail "vmlinuz by TFTP from a node that no longer answers"
 
 step "the daemon dies: the node stops answering"
 kill "${pids[0]}"
@@ -207,6 +233,8 @@ for f in live/vmlinuz live/initrd live/filesystem.squashfs; do
   web -f -o "$dir/got" "http://192.168.77.6/$f"
   cmp "$dir/got" "$dir/medium/$f" || fail "$f from the second node is broken"
 done
-get lpxelinux.0 192.168.77.6
-cmp "$dir/got" "$dir/medium/netboot/lpxelinux.0" || fail "lpxelinux.0 from the second node is broken"
+for f in netboot/pxelinux.0 live/vmlinuz live/initrd; do
+  get "${f#netboot/}" 192.168.77.6
+  cmp "$dir/got" "$dir/medium/$f" || fail "$f from the second node is broken by TFTP"
+done
 step "passed"

@@ -159,15 +159,15 @@ TEST_F(BootFileKeeperTest, TheServerDiesMidwayAndAnotherContinues) {
   FileTable only_list = {{kBootListName, server_files_[kBootListName]}};
   GoodServer lists(only_list, "node 1");
   ScriptedServer dies(
-      http_answer(content("lpxelinux.0").substr(0, 100'000), content("lpxelinux.0").size()),
+      http_answer(content("pxelinux.0").substr(0, 100'000), content("pxelinux.0").size()),
       "node 2");
   BootFileKeeper keeper(settings());
   keeper.set_flock(flock({lists.source, dies.source}));
   keeper.round();
-  const auto half = state(keeper, "lpxelinux.0");
+  const auto half = state(keeper, "pxelinux.0");
   EXPECT_EQ(half.is, Is::missing);
   EXPECT_EQ(half.have, 100'000u);
-  EXPECT_EQ(half.size, content("lpxelinux.0").size());
+  EXPECT_EQ(half.size, content("pxelinux.0").size());
 
   GoodServer lives(server_files_, "node 3");
   keeper.set_flock(flock({dies.source, lives.source}));
@@ -189,7 +189,7 @@ TEST_F(BootFileKeeperTest, WhoSentWrongBytesIsAskedLast) {
   keeper.round();
   expect_all_right(keeper);
   for (int i = 0; i < 100 && asked(good).size() < 5; ++i) std::this_thread::sleep_for(20ms);
-  EXPECT_THAT(asked(bad), ElementsAre("/boot-files.list", "/lpxelinux.0"));
+  EXPECT_THAT(asked(bad), ElementsAre("/boot-files.list", "/pxelinux.0"));
 }
 
 TEST_F(BootFileKeeperTest, ABadHalfIsNotLaidToWhoSentTheRest) {

@@ -22,19 +22,19 @@ class BootFilesTest : public ::testing::Test {
 };
 
 TEST_F(BootFilesTest, AllFromADisc) {
-  for (const char* f : {"medium/netboot/lpxelinux.0", "medium/netboot/ldlinux.c32",
+  for (const char* f : {"medium/netboot/pxelinux.0", "medium/netboot/ldlinux.c32",
                         "medium/netboot/grub/grubnetx64.efi", "medium/live/vmlinuz",
                         "medium/live/initrd", "medium/live/filesystem.squashfs"})
     put(f);
   const auto found = find_boot_files(roots_);
   EXPECT_EQ(found.size(), boot_file_names().size());
   EXPECT_EQ(found.at("live/vmlinuz"), std::vector{roots_.medium / "live/vmlinuz"});
-  EXPECT_EQ(found.at("lpxelinux.0"), std::vector{roots_.medium / "netboot/lpxelinux.0"});
+  EXPECT_EQ(found.at("pxelinux.0"), std::vector{roots_.medium / "netboot/pxelinux.0"});
 }
 
 TEST_F(BootFilesTest, ANetbootedNodeHasOnlyTheImageAtFirst) {
   put("medium/live/filesystem.squashfs");
-  put("loaders/lpxelinux.0");
+  put("loaders/pxelinux.0");
   put("fetched/live/initrd");
   fs::create_directories(roots_.medium / "live/vmlinuz");  // no file
   const auto found = find_boot_files(roots_);

@@ -8,6 +8,7 @@ namespace starling::netboot {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST(CommandLine, InheritsWhatTheNodeIsAndNotHowItBooted) {
   EXPECT_EQ(command_line("BOOT_IMAGE=/live/vmlinuz boot=live quiet ip=dhcp toram "
@@ -29,8 +30,15 @@ TEST(HttpServer, NamesItsPortOnlyIfItMust) {
 
 TEST(Menus, NameTheServer) {
   const auto pxelinux = pxelinux_config("boot=live", "10.213.0.1");
-  EXPECT_THAT(pxelinux, HasSubstr("KERNEL http://10.213.0.1/live/vmlinuz\n"));
+  EXPECT_THAT(pxelinux, HasSubstr("KERNEL live/vmlinuz\n  INITRD live/initrd\n"));
   EXPECT_THAT(pxelinux, HasSubstr("APPEND boot=live fetch=http://10.213.0.1/live/"));
+  const auto ipxe = ipxe_script("boot=live", "10.213.0.1:8069");
+  EXPECT_THAT(ipxe, StartsWith("#!ipxe\n"));
+  EXPECT_THAT(ipxe, HasSubstr("\nkernel http://10.213.0.1:8069/live/vmlinuz boot=live "
+                              "fetch=http://10.213.0.1:8069/live/filesystem.squashfs ip=dhcp "
+                              "BOOTIF=01-${netX/mac:hexhyp} || kernel tftp://10.213.0.1/live/"));
+  EXPECT_THAT(ipxe, HasSubstr("\ninitrd http://10.213.0.1:8069/live/initrd || initrd tftp://"));
+  EXPECT_THAT(ipxe, HasSubstr("\nchain tftp://10.213.0.1/pxelinux.0 ||\n"));
   const auto grub = grub_config("boot=live", "10.213.0.1:8069");
   EXPECT_THAT(grub, HasSubstr("if linux (http,10.213.0.1:8069)/live/vmlinuz boot=live "));
   EXPECT_THAT(grub, HasSubstr("if linux (tftp,10.213.0.1)/live/vmlinuz boot=live "));

@@ -12,7 +12,7 @@ constexpr const char* kAck =
 constexpr const char* kProxy = "dnsmasq-dhcp[8627]: 510710364 PXE(eth0) 52:a4:a9:9d:bd:3e proxy";
 constexpr const char* kFull =
     "dnsmasq-dhcp[1]: 5 DHCPDISCOVER(eth0) 52:a4:a9:9d:bd:3e no address available";
-constexpr const char* kSent = "dnsmasq-tftp[7924]: sent /run/x/lpxelinux.0 to 10.213.199.42";
+constexpr const char* kSent = "dnsmasq-tftp[7924]: sent /run/x/pxelinux.0 to 10.213.199.42";
 constexpr const char* kMissing = "dnsmasq-tftp[7924]: file /run/x/y not found for 10.213.199.42";
 
 TEST(ReadDnsmasqLine, KnowsTheStagesOfABoot) {
@@ -22,7 +22,7 @@ TEST(ReadDnsmasqLine, KnowsTheStagesOfABoot) {
   EXPECT_EQ(ack->result, "got 10.213.199.42");
   EXPECT_EQ(read_dnsmasq_line(kProxy)->stage, "proxy");
   EXPECT_EQ(read_dnsmasq_line(kFull)->result, "no address left");
-  EXPECT_EQ(read_dnsmasq_line(kSent)->file, "/run/x/lpxelinux.0");
+  EXPECT_EQ(read_dnsmasq_line(kSent)->file, "/run/x/pxelinux.0");
   EXPECT_EQ(read_dnsmasq_line(kMissing)->result, "missing");
   EXPECT_FALSE(read_dnsmasq_line("dnsmasq[1]: started, version 2.90 DNS disabled"));
   EXPECT_EQ(read_dnsmasq_lease(kAck)->first, "10.213.199.42");

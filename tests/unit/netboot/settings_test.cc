@@ -33,11 +33,13 @@ TEST_F(SettingsTest, HasSafeDefaults) {
   EXPECT_EQ(s.policy, Policy::automatic);
   EXPECT_EQ(to_string(own_address(s.network, 7)), "10.213.0.7");
   EXPECT_EQ(s.http_port, 80);
+  EXPECT_TRUE(s.ipxe);
 }
 
 TEST_F(SettingsTest, KernelBeforeEtcBeforeUsr) {
   write("usr.conf", "netboot = full\nhttp-port = 81\n");
-  write("etc.conf", "netboot = proxy\n");
+  write("etc.conf", "netboot = proxy\nipxe = off\n");
+  EXPECT_FALSE(load().ipxe);
   EXPECT_EQ(load().policy, Policy::proxy);
   EXPECT_EQ(load().http_port, 81);
   write("cmdline", "quiet starling.netboot=off starling.flock=blue");
@@ -48,7 +50,8 @@ TEST_F(SettingsTest, KernelBeforeEtcBeforeUsr) {
 
 TEST_F(SettingsTest, RefusesWhatItDoesNotUnderstand) {
   for (const char* bad : {"netboot = maybe\n", "network = 10.0.0.0\n", "network = 10.0.0.0/24\n",
-                          "http-port = 0\n", "flock = a b\n", "nettboot = off\n"}) {
+                          "http-port = 0\n", "flock = a b\n", "nettboot = off\n",
+                          "ipxe = 1\n"}) {
     write("etc.conf", bad);
     EXPECT_THROW(load(), SettingsError) << bad;
   }

@@ -40,6 +40,20 @@ TEST(ReadFlockBoard, NamesLivingNodesOfOurImageTheAnswererFirst) {
   EXPECT_EQ(board.sources[0].port, 8080);
 }
 
+TEST(ReadFlockBoard, NamesTheNodesBeforeUsWhateverTheyRun) {
+  auto self = node(4), nowhere = node(2);
+  self["self"] = true;
+  nowhere["address"] = "";
+  const auto board = read_flock_board(
+      {{"nodes", {node(3, "suspect", "other"), nowhere, self, node(5), node(1, "dead"), node(0)}}},
+      80);
+  ASSERT_EQ(board.lower.size(), 2u);
+  EXPECT_EQ(board.lower[0].number, 2);
+  EXPECT_EQ(board.lower[0].source.address, "");
+  EXPECT_EQ(board.lower[1].number, 3);
+  EXPECT_EQ(board.lower[1].source.address, "fe80::3%eth0");
+}
+
 TEST(ReadFlockBoard, WithoutAnImageThereIsNobodyToAsk) {
   auto self = node(1, "alive", "");
   self["self"] = true;

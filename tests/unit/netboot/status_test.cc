@@ -24,7 +24,12 @@ TEST(StatusJson, TellsTheRoleAndWhy) {
   s = {};
   s.board = true;
   EXPECT_EQ(status_json(s)["why"], "this node has no number yet");
+  s.problem.clear();
   s.number = 2;
+  EXPECT_EQ(status_json(s)["why"], "asking lower nodes whether they have all boot files");
+  s.problem = "boot files are missing here: live/initrd";
+  EXPECT_EQ(status_json(s)["role"], "standby");
+  EXPECT_EQ(status_json(s)["why"], s.problem);
   s.answerer = 1;
   EXPECT_EQ(status_json(s)["role"], "standby");
   EXPECT_EQ(status_json(s)["why"], "node 1 is the answerer");

@@ -65,8 +65,13 @@ do_netsetup ()
 	do
 		ipconfig -t "${ETHDEV_TIMEOUT}" "${_NAME}"
 		[ -e "/run/net-${_NAME}.conf" ] && . "/run/net-${_NAME}.conf"
-		[ -n "${IPV4ADDR}" ] && [ "${IPV4ADDR}" != 0.0.0.0 ] && { DEVICE="${_NAME}"; break; }
+		has_address && { DEVICE="${_NAME}"; break; }
 	done
+}
+
+has_address ()
+{
+	[ -n "${IPV4ADDR}" ] && [ "${IPV4ADDR}" != 0.0.0.0 ]
 }
 
 # fetch=URL[,URL...]: tried in turn, ten rounds, each download whole or not at all. An empty host
@@ -81,10 +86,12 @@ do_httpmount ()
 	_DEST="${mountpoint?}/${LIVE_MEDIA_PATH}"
 	mount -t tmpfs -o size=90%,mode=0755 ram "${mountpoint}"
 	mkdir -p "${_DEST}"
-	_SERVER="${BOOTSERVER:-${ROOTSERVER}}"
 	_ROUND=1
 	while [ ${_ROUND} -le 10 ]
 	do
+		# A busy server, or a switch that has just seen the link, lets no DHCP through for a while.
+		[ ${_ROUND} -eq 1 ] || has_address || do_netsetup
+		_SERVER="${BOOTSERVER:-${ROOTSERVER}}"
 		for _URL in $(echo "${FETCH}" | tr ',' ' ')
 		do
 			case "${_URL}" in
