@@ -99,7 +99,7 @@ Balancer::Option Balancer::best_option(const Candidate& candidate, const Machine
   const Process there = memory_short ? grown(candidate.process) : candidate.process;
   const auto consider = [&](const Machine& machine, bool home) {
     if (machine.id == candidate.at) return;
-    const Cost cost = price(there, machine, {.at_home = home, .moves = true});
+    const Cost cost = price(there, machine, {.at_home = home, .arrives = true, .drags = true});
     if (!cost.possible()) return;
     const double gain = best.stay.total() - cost.total();
     const bool better = best.to == 0 || gain > best.gain;
@@ -127,6 +127,8 @@ Proposal Balancer::propose(const Candidate& candidate, const Option& option, Cau
   p.request.process = candidate.process;
   p.request.round_trip = option.round_trip;
   p.request.at_home = option.home;
+  p.request.drags = cause != Cause::kPlacement;
+  p.request.from = market_.self();
   p.request.scale = market_.scale();
   const double ratio = least_ratio(option.stay, market_.scale(), model_);
   // Before swapping any place with room is good; else it must still be worth it when it is asked.
@@ -179,7 +181,7 @@ void Balancer::note_stay(const Candidate& candidate, const Option& option, Time 
 }
 
 std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Candidate> processes,
-                                     const Wishes& wishes, Time now) {
+                                     const Wishes& wishes, Time now, double relief) {
   std::vector<Proposal> proposals;
   Machine self = measured;
   double largest = 0;
@@ -196,7 +198,7 @@ std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Ca
   self.load = std::max(self.load, threads_here);
   memory_.sample(now, self.memory_free, self.memory_total);
   if (wishes.quiet) return proposals;
-  double missing = memory_.shortfall(largest, model_);
+  double missing = std::max(0.0, memory_.shortfall(largest, model_) - relief);
   std::vector<const Candidate*> looked_at = choose(self, processes);
   std::vector<Option> options(looked_at.size());
 
@@ -214,10 +216,10 @@ std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Ca
       if (!willing || option.to == 0) continue;
       if (ushering) {
         // Who relieves the memory enough, with the least to drag; else who relieves it most.
-        const double relief =
+        const double freed =
             c.process.memory + std::max(0.0, c.process.memory_growth) * kGrowthSeconds;
         const double score =
-            1e9 + (relief >= missing ? 1e9 / (1 + c.process.memory * 1e-6) : relief * 1e-9);
+            1e9 + (freed >= missing ? 1e9 / (1 + c.process.memory * 1e-6) : freed * 1e-9);
         if (score > chosen_score) {
           chosen = i;
           chosen_score = score;
@@ -268,10 +270,8 @@ NodeId Balancer::place(const Process& process, const Machine& self, const Wishes
   for (const Machine& machine : market_.machines()) {
     if (market_.shunned(machine.id, now)) continue;
     // Nothing to drag yet, but what it is expected to need has to have room.
-    Cost cost = price(process, machine, {});
-    const double used =
-        1 - (machine.memory_free - process.memory) / std::max(machine.memory_total, 1.0);
-    if (!cost.possible() || used > 1 - model_.memory_reserve) continue;
+    const Cost cost = price(process, machine, {.arrives = true});
+    if (!cost.possible()) continue;
     const double gain = best.stay.total() - cost.total();
     if (best.to != 0 && gain <= best.gain) continue;
     best.there = cost;

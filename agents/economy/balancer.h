@@ -64,9 +64,10 @@ class Balancer {
 
   // `self` as measured, with ReservationDesk::with_promises(): all that runs here is in it.
   // `processes`: any order and number; the busiest at home are looked at first, then the rest in
-  // turn. Call market().look() first, with the board of this moment.
+  // turn. Call market().look() first, with the board of this moment. `relief`: bytes that guests
+  // sent home at this moment will free.
   std::vector<Proposal> look(const Machine& self, std::span<const Candidate> processes,
-                             const Wishes& wishes, Time now);
+                             const Wishes& wishes, Time now, double relief = 0);
 
   // What became of a proposal. `answer`: of the target, null if it came home or gave none.
   void answered(const Proposal& proposal, const Answer* answer, Time now);

@@ -67,7 +67,7 @@ Cost marginal_cost(const Process& process, const Machine& machine, Route route, 
     if (machine.owner_present) cost.obstacle = Obstacle::kOwner;
     if ((process.features & ~machine.features) != 0) cost.obstacle = Obstacle::kFeatures;
   }
-  if (route.moves && used_after > 1 - settings.memory_reserve && cost.possible()) {
+  if (route.arrives && used_after > 1 - settings.memory_reserve && cost.possible()) {
     cost.obstacle = Obstacle::kMemory;
   }
 
@@ -83,7 +83,7 @@ Cost marginal_cost(const Process& process, const Machine& machine, Route route, 
   // Who has run for long will run for long (Harchol-Balter and Downey 1997): what moving costs is
   // spread over the time the process is expected to go on.
   const double rest = std::max({process.cpu_used, settings.least_life, kTiny});
-  const double drag = route.moves ? drag_seconds(process, settings) / rest : 0;
+  const double drag = route.drags ? drag_seconds(process, settings) / rest : 0;
   cost.delay = compute + call + drag;
 
   // While it waits for forwarded calls it uses no processor.

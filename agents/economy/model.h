@@ -68,7 +68,8 @@ struct Scale {
 // How a process would come to be on the machine.
 struct Route {
   bool at_home = false;  // calls need not be forwarded
-  bool moves = false;    // its memory has to be dragged
+  bool arrives = false;  // it is not there yet: there has to be room
+  bool drags = false;    // its memory has to be brought over
 };
 
 enum class Obstacle : std::uint8_t {

@@ -43,7 +43,8 @@ Answer ReservationDesk::ask(const Request& request, const Machine& self, Time no
   machine.round_trip = request.round_trip;
   answer.load = machine.load;
   answer.memory_free = machine.memory_free;
-  answer.cost = marginal_cost(request.process, machine, {.at_home = request.at_home, .moves = true},
+  answer.cost = marginal_cost(request.process, machine,
+                              {.at_home = request.at_home, .arrives = true, .drags = request.drags},
                               request.scale, model);
   if (!answer.cost.possible()) {
     answer.retry =

@@ -16,6 +16,7 @@ struct Request {
   Process process;
   Time round_trip{0};    // between the process's home and the target
   bool at_home = false;  // the target is its home
+  bool drags = true;     // false: it has not begun yet
   Scale scale;
   double bid = 0;
 };
