@@ -62,8 +62,8 @@ std::vector<const Candidate*> Balancer::choose(const Machine& self,
   const std::size_t most = settings_.most_processes;
   if (all.size() <= most) return all;
   const auto key = [&](const Candidate* c) {
-    return (c->at == self.id ? 1e12 : 0.0) + c->process.threads * c->process.cpu_used +
-           std::max(0.0, c->process.memory_growth);
+    return (c->must_leave ? 1e15 : 0.0) + (c->at == self.id ? 1e12 : 0.0) +
+           c->process.threads * c->process.cpu_used + std::max(0.0, c->process.memory_growth);
   };
   const std::size_t first = most / 2;
   std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
@@ -92,8 +92,7 @@ Cost Balancer::staying(const Candidate& candidate, const Machine& self) {
 }
 
 Balancer::Option Balancer::best_option(const Candidate& candidate, const Machine& self,
-                                       double missing, Time now) {
-  const bool memory_short = missing > 0;
+                                       bool memory_short, Time now) {
   Option best;
   best.stay = staying(candidate, self);
   const Process there = memory_short ? grown(candidate.process) : candidate.process;
@@ -210,12 +209,15 @@ std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Ca
     for (std::size_t i = 0; i < looked_at.size(); ++i) {
       const Candidate& c = *looked_at[i];
       const bool here = c.at == self.id;
-      const bool ushering = missing > 0 && here;
-      Option& option = options[i] = best_option(c, self, ushering ? missing : 0, now);
+      const bool ushering = (missing > 0 && here) || (c.must_leave && !here);
+      Option& option = options[i] = best_option(c, self, ushering, now);
       const bool willing = c.can_move && !c.stay && !(here && wishes.stay);
       if (!willing || option.to == 0) continue;
-      if (ushering) {
-        // Who relieves the memory enough, with the least to drag; else who relieves it most.
+      const auto it = known_.find(c.process.id);
+      const Cause cause = ushering ? Cause::kMemory : Cause::kBalance;
+      if (it != known_.end() && !it->second.residency.may_move(now, cause)) continue;
+      if (ushering) {  // Who relieves the memory enough, with the least to drag; else who relieves
+                       // it most.
         const double freed =
             c.process.memory + std::max(0.0, c.process.memory_growth) * kGrowthSeconds;
         const double score =
@@ -227,8 +229,6 @@ std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Ca
         }
         continue;
       }
-      const auto it = known_.find(c.process.id);
-      if (it != known_.end() && !it->second.residency.may_move(now, Cause::kBalance)) continue;
       if (!worth_moving(option.stay, option.there, false, market_.scale(), model_)) continue;
       if (option.gain > chosen_score) {
         chosen = i;

@@ -23,10 +23,11 @@ namespace starling::economy {
 // A process whose home this node is, wherever it runs.
 struct Candidate {
   Process process;
-  NodeId at = 0;         // where it runs now
-  bool can_move = true;  // the engine knows of nothing against it
-  bool stay = false;     // its owner said so
-  std::string why_not;   // of can_move
+  NodeId at = 0;            // where it runs now
+  bool can_move = true;     // the engine knows of nothing against it
+  bool stay = false;        // its owner said so
+  bool must_leave = false;  // its host's memory is getting short and it chose this one
+  std::string why_not;      // of can_move
 };
 
 struct Proposal {
@@ -106,7 +107,7 @@ class Balancer {
   };
   Known& known(ProcessId process, Time now);
   std::vector<const Candidate*> choose(const Machine& self, std::span<const Candidate> processes);
-  Option best_option(const Candidate& candidate, const Machine& self, double missing, Time now);
+  Option best_option(const Candidate& candidate, const Machine& self, bool memory_short, Time now);
   Cost staying(const Candidate& candidate, const Machine& self);
   Cost price(const Process& process, const Machine& machine, Route route);
   Proposal propose(const Candidate& candidate, const Option& option, Cause cause, Time now);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The host's side after the guests came: which of them it sends home.
+// The host's side after the guests came: which of them have to leave.
 #pragma once
 
 #include <span>
@@ -21,9 +21,10 @@ struct Expulsion {
   Cause cause = Cause::kOwner;
 };
 
-// All when the owner is at the keyboard; when `missing` bytes are short (MemoryWatch), as few as
-// give them: the machine's own processes do not have to make room for guests. Home then decides
-// anew where they go.
+// All, and straight home, when the owner is at the keyboard; when `missing` bytes are short
+// (MemoryWatch), as few as give them: the machine's own processes do not have to make room for
+// guests. These are not sent home, which may be shorter still: their homes are told and decide
+// where they go.
 std::vector<Expulsion> guests_to_expel(const Machine& self, std::span<const Guest> guests,
                                        double missing);
 

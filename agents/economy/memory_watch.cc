@@ -2,23 +2,23 @@
 #include "agents/economy/memory_watch.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace starling::economy {
 
 void MemoryWatch::sample(Time now, double available, double total) {
   const double passed = (now - at_).count();
   if (samples_ > 0 && passed > 0) {
-    const double slope = (available_ - available) / passed;
-    // Upwards at once, downwards slowly: a false alarm is a move, a missed one is swapping.
-    const double pull =
-        samples_ == 1 || slope > trend_ ? 1 : 1 - std::exp(-passed / settings_.smoothing.count());
-    trend_ += (slope - trend_) * pull;
+    slopes_[(samples_ - 1) % slopes_.size()] = (available_ - available) / passed;
   }
+  if (samples_ == 0 || passed > 0) ++samples_;
   at_ = now;
   available_ = available;
   total_ = total;
-  samples_ = std::min(samples_ + 1, 2);
+}
+
+double MemoryWatch::trend() const {
+  if (samples_ <= slopes_.size()) return 0;
+  return std::max(0.0, *std::ranges::min_element(slopes_));
 }
 
 double MemoryWatch::shortfall(double largest, const economy::Settings& model) const {
@@ -26,7 +26,7 @@ double MemoryWatch::shortfall(double largest, const economy::Settings& model) co
   const double horizon = settings_.reaction.count() + model.freeze +
                          std::max(largest, 0.0) / std::max(model.bandwidth, 1.0);
   const double lost = trend() * settings_.safety * horizon;
-  return std::max(0.0, lost + total_ * model.memory_reserve - available_);
+  return std::max(0.0, lost + total_ * model.memory_alarm - available_);
 }
 
 }  // namespace starling::economy

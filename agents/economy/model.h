@@ -52,7 +52,8 @@ struct Settings {
   double bandwidth = 100e6;      // bytes per second a process is dragged with
   double freeze = 0.02;          // seconds a process stands still when it moves
   double call_overhead = 30e-6;  // seconds a forwarded call takes beyond the round trip
-  double memory_reserve = 0.05;  // share of the memory that no guest is given
+  double memory_reserve = 0.06;  // share of the memory that no newcomer is given
+  double memory_alarm = 0.02;    // share that must not be touched: below, somebody has to leave
   double thrash = 10;            // how many times slower a machine is that swaps
   double least_life = 1;         // seconds a process is expected to run on that has only begun
   double hysteresis = 0.1;       // share of a process's present delay that a move has to save

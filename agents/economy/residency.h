@@ -27,7 +27,7 @@ struct ResidencySettings {
 
 // How long a process has to stay where it is before it may move again to lower its cost. Doubles
 // with every move and decays with time, so that no process is moved more often than the logarithm
-// of its life says, whatever the loads do. Other causes are new and are not held up.
+// of its life says, whatever the loads do. An owner's wish is a new cause and is not held up.
 class Residency {
  public:
   using Settings = ResidencySettings;
@@ -44,7 +44,18 @@ class Residency {
   void hold(Time until) { until_ = std::max(until_, until); }
   void release() { until_ = Time{0}; }
   bool may_move(Time now, Cause cause) const {
-    return (cause != Cause::kBalance && cause != Cause::kPlacement) || now >= until_;
+    switch (cause) {
+      case Cause::kBalance:
+      case Cause::kPlacement:
+        return now >= until_;
+      case Cause::kMemory:
+        // More urgent, but where all are short of memory nothing is won by going round in a circle.
+        return now >= since_ + (until_ - since_) / 4 || now >= until_;
+      case Cause::kOwner:
+      case Cause::kWish:
+        return true;
+    }
+    return true;
   }
   Time until() const { return until_; }
   std::uint32_t moves() const { return moves_; }
@@ -57,7 +68,7 @@ class Residency {
 
   int level_ = 0;
   std::uint32_t moves_ = 0;
-  Time since_{0};
+  Time since_{-1e9};
   Time until_{0};
 };
 

@@ -123,8 +123,11 @@ void Economy::tick(World& world, uint32_t index) {
     const Job& job = world.jobs()[id];
     if (job.state != JobState::kRunning) continue;
     world.settle(job.node);
-    candidates.push_back(
-        {.process = describe(world, id), .at = board_.id(job.node), .why_not = {}});
+    candidates.push_back({.process = describe(world, id),
+                          .at = board_.id(job.node),
+                          .must_leave = job.must_leave,
+                          .why_not = {}});
+    world.jobs()[id].must_leave = false;
   }
   std::vector<economy::Guest> guests;
   double largest = 0;
@@ -142,7 +145,11 @@ void Economy::tick(World& world, uint32_t index) {
   for (const economy::Expulsion& out : economy::guests_to_expel(me, guests, missing)) {
     const auto id = static_cast<uint32_t>(out.id);
     relief += world.jobs()[id].memory;
-    expel(world, index, {id});
+    if (out.cause == Cause::kOwner) {
+      expel(world, index, {id});
+    } else {
+      world.jobs()[id].must_leave = true;
+    }
   }
   const std::vector<Proposal> proposals =
       node.balancer.look(me, candidates, {}, time_of(world), relief);

@@ -74,6 +74,7 @@ struct Job {
   uint32_t early_moves = 0;  // moved for balance though it had moved less than 3 s before
   double last_move = -1e9;
   uint32_t restarts = 0;
+  bool must_leave = false;  // its host asked its home to take it away
 };
 
 struct SimNode {
