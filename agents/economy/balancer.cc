@@ -150,7 +150,8 @@ Proposal Balancer::propose(const Candidate& candidate, const Option& option, Cau
   return p;
 }
 
-void Balancer::note_stay(const Candidate& candidate, const Option& option, Time now) {
+void Balancer::note_stay(const Candidate& candidate, const Option& option, const Wishes& wishes,
+                         Time now) {
   Known& k = known(candidate.process.id, now);
   if (now - k.noted < settings_.quiet_journal) return;
   k.noted = now;
@@ -169,6 +170,8 @@ void Balancer::note_stay(const Candidate& candidate, const Option& option, Time 
     d.why = candidate.why_not.empty() ? "it cannot move" : candidate.why_not;
   } else if (candidate.stay) {
     d.why = "its owner wants it to stay";
+  } else if (wishes.stay && candidate.at == market_.self()) {
+    d.why = "nothing is to leave this node by itself";
   } else if (!k.residency.may_move(now, Cause::kBalance)) {
     d.why = "it moved lately and has to stay for a while";
   } else if (option.to == 0) {
@@ -188,7 +191,13 @@ std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Ca
   for (const Candidate& c : processes) {
     if (c.at != self.id) continue;
     largest = std::max(largest, c.process.memory);
-    threads_here += c.process.threads;
+    // What is on its way is as good as gone.
+    const auto it = known_.find(c.process.id);
+    if (it != known_.end() && it->second.under_way) {
+      self = without(self, c.process);
+    } else {
+      threads_here += c.process.threads;
+    }
   }
   std::erase_if(departures_, [&](const Departure& d) { return now - d.at > 8 * settings_.settle; });
   for (const Departure& d : departures_) {
@@ -258,7 +267,8 @@ std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Ca
       self.memory_free = std::max(0.0, self.memory_free - c.process.memory);
     }
   }
-  for (std::size_t i = 0; i < looked_at.size(); ++i) note_stay(*looked_at[i], options[i], now);
+  for (std::size_t i = 0; i < looked_at.size(); ++i)
+    note_stay(*looked_at[i], options[i], wishes, now);
   return proposals;
 }
 

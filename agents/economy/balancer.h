@@ -111,7 +111,7 @@ class Balancer {
   Cost staying(const Candidate& candidate, const Machine& self);
   Cost price(const Process& process, const Machine& machine, Route route);
   Proposal propose(const Candidate& candidate, const Option& option, Cause cause, Time now);
-  void note_stay(const Candidate& candidate, const Option& option, Time now);
+  void note_stay(const Candidate& candidate, const Option& option, const Wishes& wishes, Time now);
 
   Random random_;
   economy::Settings model_;

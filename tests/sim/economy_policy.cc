@@ -216,6 +216,8 @@ void Economy::landed(World& world, uint32_t id) {
   economy::Balancer& home = nodes_[job.spec.home]->balancer;
   if (!travel.under_way) {
     home.expelled(id, time_of(world));
+    // The owner is a new cause: what follows is not a second move for the first one's sake.
+    world.jobs()[id].last_move = -1e9;
     return;
   }
   travel.under_way = false;

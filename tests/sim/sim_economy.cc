@@ -13,7 +13,7 @@ using namespace starling::sim;
 int main(int argc, char** argv) {
   std::string workload, policy, board;
   uint32_t nodes = 0, seeds = 1;
-  double load = 0;
+  double load = 0, memory = 0.02;
   RunOptions options;
   po::options_description description("Workloads under policies, in virtual time");
   description.add_options()("help,h", "this text")(
@@ -23,6 +23,8 @@ int main(int argc, char** argv) {
       "seed", po::value(&options.seed)->default_value(1), "of all randomness")(
       "seeds", po::value(&seeds)->default_value(1), "runs with this and the following seeds")(
       "load", po::value(&load)->default_value(0), "of the paper's workload; 0: 0.5 to 0.9 by seed")(
+      "memory", po::value(&memory)->default_value(0.02),
+      "of the paper's workload: least job's share of the biggest machine")(
       "board", po::value(&board)->default_value("aged"), "aged or membership (the real code)")(
       "loss", po::value(&options.loss)->default_value(0.0), "chance of losing a datagram")(
       "no-place", "ours: no initial placement")("no-move", "ours: no later moves")(
@@ -49,6 +51,7 @@ int main(int argc, char** argv) {
     if (nodes > 10000 || seeds < 1 || options.loss < 0 || options.loss >= 1) {
       throw std::invalid_argument("--nodes, --seeds or --loss out of range");
     }
+    if (workload != "all") (void)make_workload(workload, 1, nodes);  // complains of the name
     std::cout << csv_head();
     const uint64_t first = options.seed;
     for (const std::string& name : workload_names()) {
@@ -57,7 +60,7 @@ int main(int argc, char** argv) {
         Workload w = make_workload(name, seed, nodes);
         if (name == "paper") {
           Random random(seed * 77);
-          w = paper_workload(seed, load > 0 ? load : 0.5 + 0.4 * random.uniform());
+          w = paper_workload(seed, load > 0 ? load : 0.5 + 0.4 * random.uniform(), 3000, memory);
         }
         options.seed = seed;
         for (const std::string& p : policy_names()) {
@@ -77,7 +80,6 @@ int main(int argc, char** argv) {
         }
       }
     }
-    if (workload != "all") (void)make_workload(workload, 1, nodes);  // complains of the name
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "sim_economy: " << error.what() << " (see --help)\n";

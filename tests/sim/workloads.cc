@@ -26,7 +26,7 @@ void sort_jobs(Workload& w) {
 }
 }  // namespace
 
-Workload paper_workload(uint64_t seed, double load, double seconds) {
+Workload paper_workload(uint64_t seed, double load, double seconds, double memory) {
   Workload w;
   w.name = "paper";
   Random random(seed);
@@ -47,7 +47,7 @@ Workload paper_workload(uint64_t seed, double load, double seconds) {
     job.home = random.below(6);
     job.work = heavy(random, kLeast, kMost);
     // Shares of the biggest memory, independent of the time.
-    job.memory = heavy(random, 0.02, 0.35) * 64 * kMiB;
+    job.memory = heavy(random, memory, 0.35) * 64 * kMiB;
     w.jobs.push_back(job);
   }
   return w;

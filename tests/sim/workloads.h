@@ -11,8 +11,9 @@ namespace starling::sim {
 
 // Poisson arrivals of jobs with heavy-tailed processor time and memory at random homes of six
 // machines of three kinds: the paper's setting (docs/ECONOMY.md says what is known of it).
-// `load`: offered work as a share of the capacity.
-Workload paper_workload(uint64_t seed, double load, double seconds = 3000);
+// `load`: offered work as a share of the capacity. `memory`: of the least job, as a share of the
+// biggest machine's.
+Workload paper_workload(uint64_t seed, double load, double seconds = 3000, double memory = 0.02);
 // make -j: compilations that all start at one home, in layers, each layer ending with a link.
 Workload parallel_make(uint64_t seed, uint32_t nodes = 8);
 // One program for many parameters, started by a script that keeps 4 per node going: arrivals in a

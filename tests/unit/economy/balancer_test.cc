@@ -75,6 +75,8 @@ TEST_F(BalancerTest, RespectsWishes) {
   std::vector<Candidate> processes = {candidate(1), candidate(2)};
   EXPECT_TRUE(look(processes, {.stay = true}).empty());
   EXPECT_TRUE(look(processes, {.quiet = true}).empty());
+  EXPECT_EQ(balancer.journal().of_process(2, 1)[0].why, "nothing is to leave this node by itself");
+  now += Time{31};
   processes[0].stay = true;
   processes[1].can_move = false;
   processes[1].why_not = "it maps /dev/dri/card0";
@@ -254,7 +256,11 @@ TEST_F(BalancerTest, ExplainsItselfInNumbers) {
 
 TEST(Journal, IsBounded) {
   Journal journal(10);
-  for (ProcessId id = 0; id < 1000; ++id) journal.add({.process = id, .why = {}});
+  for (ProcessId id = 0; id < 1000; ++id) {
+    Decision decision;
+    decision.process = id;
+    journal.add(decision);
+  }
   EXPECT_EQ(journal.size(), 10u);
   EXPECT_TRUE(journal.of_process(5, 1).empty());
   EXPECT_EQ(journal.of_process(999, 1).size(), 1u);

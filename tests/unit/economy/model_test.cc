@@ -58,14 +58,14 @@ TEST(Model, AThreadThatWaitsCountsNothing) {
 }
 
 TEST(Model, CallsTieAProcessToItsHome) {
-  Process chatty{.threads = 1, .calls = 5000};
+  Process chatty{.threads = 1, .calls = 20000};
   Machine there = machine();
   there.round_trip = Time{200e-6};
   const Cost away = marginal_cost(chatty, there, {}, kScale, kModel);
   const Cost home = marginal_cost(chatty, there, kStay, kScale, kModel);
   EXPECT_GT(away.calls, 0);
   EXPECT_EQ(home.calls, 0);
-  EXPECT_NEAR(away.delay, 1 + 5000 * (200e-6 + kModel.call_overhead), 1e-12);
+  EXPECT_NEAR(away.delay, 1 + 20000 * (200e-6 + kModel.call_overhead), 1e-12);
   // With two of them at home it is better off there than alone away.
   const Cost stay = marginal_cost(chatty, machine(1), kStay, kScale, kModel);
   const Cost go = marginal_cost(chatty, there, kMove, kScale, kModel);
