@@ -318,7 +318,7 @@ void Balancer::answered(const Proposal& proposal, const Answer* answer, Time now
   } else {
     d.there = answer->cost;
     if (answer->full) {
-      d.why = "it has promised as many places as it may";
+      d.why = "it has promised as many places as it may for now";
     } else if (answer->too_dear) {
       d.why = "it costs more there by now than was bid";
     } else if (const char* why = describe(answer->cost.obstacle)) {

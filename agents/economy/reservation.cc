@@ -5,6 +5,9 @@
 
 namespace starling::economy {
 
+// A little more than a second: not all moves take equally long.
+static constexpr Time kSecond{1.1};
+
 void ReservationDesk::expire(Time now) {
   std::erase_if(held_, [&](const Held& held) {
     return now - held.since >= (held.here ? settings_.settle : settings_.keep);
@@ -52,10 +55,11 @@ Answer ReservationDesk::ask(const Request& request, const Machine& self, Time no
   } else if (!(answer.cost.total() <= request.bid)) {
     answer.too_dear = true;
     answer.retry = settings_.retry;
-  } else if (held_.size() >= settings_.most) {
+  } else if (held_.size() >= settings_.most || hurried(machine, now)) {
     answer.full = true;
-    answer.retry = settings_.retry;
+    answer.retry = settings_.retry / 2;
   } else {
+    granted_.push_back(now);
     answer.ticket = ++last_ticket_;
     held_.push_back({answer.ticket, std::max(request.process.threads, 0.0),
                      std::max(request.process.memory, 0.0), now, false});
@@ -63,6 +67,13 @@ Answer ReservationDesk::ask(const Request& request, const Machine& self, Time no
     answer.memory_free = std::max(0.0, answer.memory_free - held_.back().memory);
   }
   return answer;
+}
+
+// What comes all at once was decided from boards that did not know of the others.
+bool ReservationDesk::hurried(const Machine& machine, Time now) {
+  std::erase_if(granted_, [&](Time at) { return now - at >= kSecond; });
+  const double idle = machine.cpus - machine.load;
+  return granted_.size() >= settings_.most_a_second && idle < 1;
 }
 
 bool ReservationDesk::arrived(std::uint64_t ticket, Time now) {

@@ -29,7 +29,7 @@ struct Answer {
   double load = 0;
   double memory_free = 0;
   bool too_dear = false;  // refused although possible: it costs more than was bid
-  bool full = false;      // refused: as many reservations as there may be
+  bool full = false;      // refused: as many reservations as there may be, or in so short a time
 };
 
 // Reservations of one node. Whoever is granted counts at once as load and memory, so that two
@@ -38,9 +38,10 @@ struct Answer {
 class ReservationDesk {
  public:
   struct Settings {
-    std::size_t most = 64;  // granted and not yet arrived or settled
-    Time keep{10};          // a ticket that is not used lapses
-    Time settle{3};         // how long the measured load takes to show an arrival
+    std::size_t most = 64;          // granted and not yet arrived or settled
+    std::size_t most_a_second = 3;  // beyond that only as many as processors are idle
+    Time keep{10};                  // a ticket that is not used lapses
+    Time settle{3};                 // how long the measured load takes to show an arrival
     Time retry{2};
     Time retry_blocked{15};
   };
@@ -70,10 +71,12 @@ class ReservationDesk {
     bool here;
   };
   void expire(Time now);
+  bool hurried(const Machine& machine, Time now);
   double share(const Held& held, Time now) const;
 
   Settings settings_;
   std::vector<Held> held_;
+  std::vector<Time> granted_;  // within the last second
   std::uint64_t last_ticket_ = 0;
 };
 

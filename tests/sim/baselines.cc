@@ -144,7 +144,7 @@ class EnhancedPvm final : public Baseline {
 // Like MOSIX and openMosix: a job starts at home; each second a node that is more loaded than the
 // least loaded of a few it heard of lately moves one job there, if what the job gains is more than
 // a threshold; and when memory is nearly gone it moves the smallest job that suffices to the node
-// with the best fit (memory ushering). No reservation, no marginal cost; a stay of one second.
+// with the best fit (memory ushering). No reservation, no marginal cost; a stay of three seconds.
 // After A. Barak, O. La'adan, "The MOSIX multicomputer operating system for high performance
 // cluster computing", FGCS 13, 1998: the rules in its text, the constants ours.
 class MosixLike final : public Baseline {
@@ -162,7 +162,7 @@ class MosixLike final : public Baseline {
     double oldest = -1;
     for (const uint32_t id : world.nodes()[node].jobs) {
       const Job& j = world.jobs()[id];
-      if (j.state != JobState::kRunning || world.now() - std::max(j.last_move, j.began) < 1) {
+      if (j.state != JobState::kRunning || world.now() - std::max(j.last_move, j.began) < kStay) {
         continue;
       }
       if (j.cpu_used > oldest) {
@@ -187,6 +187,7 @@ class MosixLike final : public Baseline {
   }
 
  private:
+  static constexpr double kStay = 3;  // s, as long as ours at first
   static constexpr size_t kHeard = 8;
   static constexpr double kThreshold = 1.15;
   static constexpr double kMemoryReserve = 0.05;

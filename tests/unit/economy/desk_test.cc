@@ -84,13 +84,31 @@ TEST(Desk, ABlockedNodeAndAnOwnerRefuseForLong) {
 }
 
 TEST(Desk, PromisesAreBounded) {
-  ReservationDesk desk({.most = 5});
+  ReservationDesk desk({.most = 5, .most_a_second = 100});
   Request any = request(1);
   any.bid = 1e300;
   int granted = 0;
   for (int i = 0; i < 20; ++i) granted += desk.ask(any, idle(), Time{0}, kModel).ticket != 0;
   EXPECT_EQ(granted, 5);
   EXPECT_TRUE(desk.ask(any, idle(), Time{0}, kModel).full);
+}
+
+TEST(Desk, BeyondItsIdleProcessorsItTakesThreeASecond) {
+  ReservationDesk desk;
+  Request any = request(1);
+  any.bid = 1e300;
+  const auto granted = [&](Machine self, double at) {
+    int count = 0;
+    for (int i = 0; i < 20; ++i) count += desk.ask(any, self, Time{at}, kModel).ticket != 0;
+    return count;
+  };
+  EXPECT_EQ(granted(idle(), 0), 3);
+  EXPECT_EQ(granted(idle(), 0.9), 0);
+  EXPECT_EQ(granted(idle(), 1.2), 3);
+  Machine wide = idle();
+  wide.cpus = 16;
+  wide.load = 0;
+  EXPECT_EQ(granted(wide, 20), 16) << "where there is room for sixteen, sixteen may come";
 }
 
 TEST(Desk, ABidThatIsNoNumberIsRefused) {
