@@ -13,7 +13,8 @@ struct Balancer::Option {
   NodeId to = 0;
   bool home = false;
   Time round_trip{0};
-  double gain = 0;  // in costs; meaningful if to != 0
+  double gain = 0;            // in costs; meaningful if to != 0
+  bool growth_counts = true;  // there is room for it to grow
 };
 
 namespace {
@@ -23,13 +24,6 @@ Machine without(Machine machine, const Process& process) {
   machine.load = std::max(0.0, machine.load - process.threads);
   machine.memory_free = std::min(machine.memory_total, machine.memory_free + process.memory);
   return machine;
-}
-
-// What the process will need soon: who grows is not sent where it would be in the way in a minute.
-constexpr double kGrowthSeconds = 60;
-Process grown(Process process) {
-  process.memory += std::max(0.0, process.memory_growth) * kGrowthSeconds;
-  return process;
 }
 
 }  // namespace
@@ -95,7 +89,7 @@ Balancer::Option Balancer::best_option(const Candidate& candidate, const Machine
                                        bool memory_short, Time now) {
   Option best;
   best.stay = staying(candidate, self);
-  const Process there = memory_short ? grown(candidate.process) : candidate.process;
+  Process there = candidate.process;
   const auto consider = [&](const Machine& machine, bool home) {
     if (machine.id == candidate.at) return;
     const Cost cost = price(there, machine, {.at_home = home, .arrives = true, .drags = true});
@@ -113,6 +107,14 @@ Balancer::Option Balancer::best_option(const Candidate& candidate, const Machine
     if (!market_.shunned(machine.id, now)) consider(machine, false);
   }
   consider(self, true);
+  if (memory_short && best.to == 0 && there.memory_growth > 0) {
+    // Nowhere is room for it to grow: any place buys time.
+    there.memory_growth = 0;
+    for (const Machine& machine : market_.machines()) {
+      if (!market_.shunned(machine.id, now)) consider(machine, false);
+    }
+    best.growth_counts = false;
+  }
   return best;
 }
 
@@ -124,6 +126,7 @@ Proposal Balancer::propose(const Candidate& candidate, const Option& option, Cau
   p.home = option.home;
   p.cause = cause;
   p.request.process = candidate.process;
+  if (!option.growth_counts) p.request.process.memory_growth = 0;
   p.request.round_trip = option.round_trip;
   p.request.at_home = option.home;
   p.request.drags = cause != Cause::kPlacement;
@@ -228,7 +231,7 @@ std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Ca
       if (ushering) {  // Who relieves the memory enough, with the least to drag; else who relieves
                        // it most.
         const double freed =
-            c.process.memory + std::max(0.0, c.process.memory_growth) * kGrowthSeconds;
+            c.process.memory + std::max(0.0, c.process.memory_growth) * model_.foresight;
         const double score =
             1e9 + (freed >= missing ? 1e9 / (1 + c.process.memory * 1e-6) : freed * 1e-9);
         if (score > chosen_score) {
@@ -260,7 +263,7 @@ std::vector<Proposal> Balancer::look(const Machine& measured, std::span<const Ca
     if (c.at == self.id) {
       self = without(self, c.process);
       missing = std::max(0.0, missing - c.process.memory -
-                                  std::max(0.0, c.process.memory_growth) * kGrowthSeconds);
+                                  std::max(0.0, c.process.memory_growth) * model_.foresight);
     }
     if (option.home) {
       self.load += c.process.threads;

@@ -67,7 +67,10 @@ Cost marginal_cost(const Process& process, const Machine& machine, Route route, 
     if (machine.owner_present) cost.obstacle = Obstacle::kOwner;
     if ((process.features & ~machine.features) != 0) cost.obstacle = Obstacle::kFeatures;
   }
-  if (route.arrives && used_after > 1 - settings.memory_reserve && cost.possible()) {
+  const double growth =
+      (std::max(process.memory_growth, 0.0) + std::max(machine.memory_trend, 0.0)) *
+      settings.foresight / total;
+  if (route.arrives && used_after + growth > 1 - settings.memory_reserve && cost.possible()) {
     cost.obstacle = Obstacle::kMemory;
   }
 

@@ -25,11 +25,12 @@ using ProcessId = std::uint64_t;  // of a process, unique at its home for the li
 // A node as it is, or as another node believes it to be.
 struct Machine {
   NodeId id = 0;
-  double cpus = 1;                             // processors
-  double speed = 1;                            // of one processor; 1: the standard processor
-  double load = 0;                             // threads that run or want to
-  double memory_total = 0;                     // bytes
-  double memory_free = 0;                      // bytes programs could have without swapping
+  double cpus = 1;          // processors
+  double speed = 1;         // of one processor; 1: the standard processor
+  double load = 0;          // threads that run or want to
+  double memory_total = 0;  // bytes
+  double memory_free = 0;   // bytes programs could have without swapping
+  double memory_trend = 0;  // bytes per second it shrinks by; known of oneself only
   std::uint64_t features = ~std::uint64_t{0};  // CPU feature bits offered; all: not known
   Time round_trip{0};          // of one forwarded call, from it to the home and back
   double weight = 1;           // owner's: the share of the machine that guests may count on, 0 to 1
@@ -54,6 +55,7 @@ struct Settings {
   double call_overhead = 30e-6;  // seconds a forwarded call takes beyond the round trip
   double memory_reserve = 0.06;  // share of the memory that no newcomer is given
   double memory_alarm = 0.02;    // share that must not be touched: below, somebody has to leave
+  double foresight = 30;         // seconds of growth a newcomer has to have room for
   double thrash = 10;            // how many times slower a machine is that swaps
   double least_life = 1;         // seconds a process is expected to run on that has only begun
   double hysteresis = 0.1;       // share of a process's present delay that a move has to save

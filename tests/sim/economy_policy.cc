@@ -92,6 +92,7 @@ uint32_t Economy::place(World& world, uint32_t id) {
     economy::ReservationDesk& desk = nodes_[target]->desk;
     economy::Machine there = world.measure(target);
     there.id = to;
+    there.memory_trend = nodes_[target]->balancer.memory_watch().trend();
     if (!options_.reserve) proposal.request.bid = 1e300;
     const Answer answer = desk.ask(proposal.request, there, time_of(world), world.workload().model);
     node.balancer.answered(proposal, &answer, time_of(world));
@@ -186,6 +187,7 @@ void Economy::ask(World& world, uint32_t id, const Proposal& proposal) {
     }
     economy::Machine there = world.measure(target);
     there.id = board_.id(target);
+    there.memory_trend = nodes_[target]->balancer.memory_watch().trend();
     economy::Request request = travels_[id].proposal.request;
     if (!options_.reserve) request.bid = 1e300;
     const Answer answer =

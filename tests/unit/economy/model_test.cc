@@ -93,6 +93,11 @@ TEST(Model, ObstaclesAreNamed) {
   };
   EXPECT_EQ(obstacle({}), Obstacle::kNone);
   EXPECT_EQ(obstacle({.memory = 9.5e8}), Obstacle::kMemory);
+  EXPECT_EQ(obstacle({.memory = 1e8, .memory_growth = 3e7}), Obstacle::kMemory)
+      << "in half a minute";
+  there.memory_trend = 3e7;
+  EXPECT_EQ(obstacle({.memory = 1e8}), Obstacle::kMemory) << "it is being used up already";
+  there.memory_trend = 0;
   there.features = 0b01;
   EXPECT_EQ(obstacle({.features = 0b10}), Obstacle::kFeatures);
   EXPECT_EQ(obstacle({.features = 0b01}), Obstacle::kNone);
