@@ -25,7 +25,10 @@ economy::Time time_of(const World& world) {
 struct Economy::Node {
   Node(uint64_t seed, const economy::Settings& model, const PolicyOptions& options)
       : random(seed),
-        balancer([this] { return random.uniform(); }, model, options.balancer, options.residency) {}
+        balancer([this] { return random.uniform(); }, model, options.balancer, options.residency),
+        desk(options.reserve
+                 ? economy::ReservationDesk::Settings{}
+                 : economy::ReservationDesk::Settings{.most = 100000, .most_a_second = 100000}) {}
   Random random;
   economy::Balancer balancer;
   economy::ReservationDesk desk;
