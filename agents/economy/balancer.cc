@@ -107,8 +107,8 @@ Balancer::Option Balancer::best_option(const Candidate& candidate, const Machine
     if (!market_.shunned(machine.id, now)) consider(machine, false);
   }
   consider(self, true);
-  if (memory_short && best.to == 0 && there.memory_growth > 0) {
-    // Nowhere is room for it to grow: any place buys time.
+  if (memory_short && candidate.at == self.id && best.to == 0 && there.memory_growth > 0) {
+    // Nowhere is room for it to grow: any place buys time. (A host that asks has more room left.)
     there.memory_growth = 0;
     for (const Machine& machine : market_.machines()) {
       if (!market_.shunned(machine.id, now)) consider(machine, false);
