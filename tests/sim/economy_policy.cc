@@ -190,7 +190,7 @@ void Economy::ask(World& world, uint32_t id, const Proposal& proposal) {
     }
     economy::Machine there = world.measure(target);
     there.id = board_.id(target);
-    there.memory_trend = nodes_[target]->balancer.memory_watch().trend();
+    // Its own trend is its own watch's affair: who has to leave cannot wait for it.
     economy::Request request = travels_[id].proposal.request;
     if (!options_.reserve) request.bid = 1e300;
     const Answer answer =
