@@ -30,6 +30,7 @@ help:
 	@echo 'make all     compile clusterbuild and the agents into build/bin'
 	@echo 'make bench   run the benchmarks, each beside its yardstick'
 	@echo 'make deps    install the Debian packages all of this needs (each target installs its own)'
+	@echo 'make sim-report    simulate the balancing of load: $(OUT)/sim-report/index.html and results.csv'
 	@echo 'make test-kernel | check-patches | sim-long    parts of the above, and longer ones'
 	@echo 'make clean   remove build trees and $(OUT)/;  make distclean also empties $(STARLING_CACHE)'
 
@@ -82,6 +83,11 @@ check-patches: deps-test
 	$(MAKE) -C kernel-config check-patches
 sim-long: all
 	ctest --test-dir build -C long -L sim-long --output-on-failure
+
+# Minutes on a free core: every workload under every policy, three seeds.
+sim-report: deps-build build/build.ninja
+	cmake --build --preset release --target sim_report
+	build/bin/sim_report $(OUT)/sim-report
 
 demo: deps-test iso
 	$(clusterbuild) boot $(OUT)/*.iso --nodes $(NODES)

@@ -237,6 +237,34 @@ std::vector<BoardEntry> Member::Impl::board(bool with_dead) const {
   return entries;
 }
 
+std::vector<BoardEntry> Member::Impl::freshest(size_t most) const {
+  std::vector<BoardEntry> entries;
+  const auto newer = [](const std::pair<Millis, Slot>& a, const std::pair<Millis, Slot>& b) {
+    const int32_t d = since(a.first, b.first);
+    return d != 0 ? d > 0 : a.second < b.second;
+  };
+  auto order = fresh_;
+  // A flock that hardly spoke yet: what was preloaded or learnt by a sync is not among them.
+  if (alive_ <= most + 1) {
+    order.clear();
+    for (size_t i = 0; i < table_.slots(); ++i) {
+      const auto slot = static_cast<Slot>(i);
+      if (table_[slot].uid != 0) order.emplace_back(table_[slot].origin, slot);
+    }
+  }
+  std::sort(order.begin(), order.end(), newer);
+  Slot previous = kNoSlot;
+  for (const auto& [origin, slot] : order) {
+    if (entries.size() >= most) break;
+    const Node& node = table_[slot];
+    const bool outdated = node.uid == 0 || node.origin != origin;
+    if (slot == previous || slot == self_ || outdated || !node.live()) continue;
+    previous = slot;
+    entries.push_back(*find(node.uid));
+  }
+  return entries;
+}
+
 size_t Member::Impl::memory_use() const {
   return sizeof(*this) + table_.memory_use() + news_.memory_use() +
          fresh_.capacity() * sizeof(fresh_[0]) + dead_.capacity() * sizeof(Slot) +
@@ -337,6 +365,9 @@ std::optional<BoardEntry> Member::find(uint64_t uid) const {
 }
 std::optional<BoardEntry> Member::find_number(uint16_t number) const {
   return impl_->find_number(number);
+}
+std::vector<BoardEntry> Member::freshest(size_t most) const {
+  return impl_->freshest(most);
 }
 const Counters& Member::counters() const {
   return impl_->counters();

@@ -173,6 +173,10 @@ class Member {
   size_t alive() const;
   // All that is known, this node first; dead and left nodes only if asked for.
   std::vector<BoardEntry> board(bool with_dead = false) const;
+  // Living nodes whose figures are freshest, at most `most`, the freshest first, without this one:
+  // what a decision should be made from. In a big flock these are other nodes in every period, and
+  // the call costs the same in a flock of any size.
+  std::vector<BoardEntry> freshest(size_t most) const;
   std::optional<BoardEntry> find(uint64_t uid) const;
   std::optional<BoardEntry> find_number(uint16_t number) const;
   const Counters& counters() const;

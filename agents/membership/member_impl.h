@@ -37,6 +37,7 @@ class Member::Impl {
   uint16_t number() const { return table_[self_].number; }
   size_t alive() const { return alive_; }
   std::vector<BoardEntry> board(bool with_dead) const;
+  std::vector<BoardEntry> freshest(size_t most) const;
   std::optional<BoardEntry> find(uint64_t uid) const;
   std::optional<BoardEntry> find_number(uint16_t number) const;
   const Counters& counters() const { return counters_; }

@@ -496,6 +496,35 @@ TEST_F(MemberTest, TheBoardTellsLoadMemoryAndAge) {
   EXPECT_TRUE(member->board()[0].self);
 }
 
+TEST_F(MemberTest, TheFreshestOfABigFlockAreWhatWasHeardLast) {
+  for (uint64_t i = 0; i < 500; ++i) {
+    BoardEntry entry;
+    entry.uid = 10'000 + i;
+    entry.address = Address{kLinkLocalPrefix, 10'000 + i, 1, 7777};
+    member->preload(entry, 30s);
+  }
+  for (uint64_t uid = 20; uid < 40; ++uid) {
+    bench.clock += 10ms;
+    deliver(from(uid), uid);
+  }
+  deliver(from(25), 25);
+  const std::vector<BoardEntry> freshest = member->freshest(8);
+  ASSERT_EQ(freshest.size(), 8U);
+  EXPECT_EQ(freshest[0].uid, 25U);
+  EXPECT_EQ(freshest[1].uid, 39U);
+  for (size_t i = 0; i < freshest.size(); ++i) {
+    EXPECT_FALSE(freshest[i].self);
+    EXPECT_LE(freshest[i].age, 80ms);
+    for (size_t j = 0; j < i; ++j) EXPECT_NE(freshest[i].uid, freshest[j].uid);
+  }
+}
+
+TEST_F(MemberTest, TheFreshestOfASmallFlockAreAll) {
+  deliver(from(5), 5);
+  deliver(from(6), 6);
+  EXPECT_EQ(member->freshest(32).size(), 2U);
+}
+
 TEST_F(MemberTest, EveryDatagramOfABigFlockIsWithinTheBound) {
   for (uint64_t i = 0; i < 3000; ++i) {
     BoardEntry entry;
