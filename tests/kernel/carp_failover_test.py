@@ -6,7 +6,7 @@ import shutil
 import struct
 import unittest
 
-from carp_lab import Lab, run, wait_for
+from carp_lab import Lab, wait_for
 
 VMAC = "00:00:5e:00:01:07"
 KEY = ("key", "sesame")
@@ -130,8 +130,7 @@ class Pair(unittest.TestCase):
         refused("out of range", "link", "eth0", "vhid", 7, "key", "x" * 21)
         refused("reject", "link", "eth0", "vhid", 7, "state", 1)
         self.a.carp("add", "link", "eth0", "vhid", 7)
-        said = self.a.exec(os.path.realpath(run.__globals__["CARP_LINK"]), "add", "carp1", "link",
-                           "eth0", "vhid", "7", check=False)
+        said = self.a.link("add", "carp1", "link", "eth0", "vhid", 7, check=False)
         self.assertIn("has a carp device of this vhid", said)
         refused("vhid cannot change", "vhid", 8, verb="set")
         self.assertEqual(self.a.shown()["vhid"], 7)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Network namespaces on one bridge inside the kernel under test, and what is seen on the wire."""
+import contextlib
 import ctypes
-import json
+import importlib.machinery
+import importlib.util
+import io
 import os
 import select
 import signal
@@ -15,6 +18,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CARP_LINK = os.path.join(HERE, "..", "..", "docs", "examples", "carp-link")
 ETH_P_ALL = 3
 _libc = ctypes.CDLL(None, use_errno=True)
+_loader = importlib.machinery.SourceFileLoader("carp_link", CARP_LINK)
+_carp_link = importlib.util.module_from_spec(importlib.util.spec_from_loader("carp_link", _loader))
+_loader.exec_module(_carp_link)
 
 
 def run(*command, check=True):
@@ -85,8 +91,43 @@ class Node:
                 os._exit(code)
         return pid
 
+    def inside(self, function):
+        """What function returns or raises in a thread that has moved here."""
+        box = {}
+
+        def call():
+            try:
+                self.enter()
+                box["value"] = function()
+            except BaseException as error:  # pylint: disable=broad-except
+                box["error"] = error
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+        if "error" in box:
+            raise box["error"]
+        return box["value"]
+
+    def link(self, *words, check=True):
+        """carp-link, without the cost of a process: what it prints, or its reason to fail."""
+        printed = io.StringIO()
+
+        def call():
+            with contextlib.redirect_stdout(printed):
+                _carp_link.main([str(word) for word in words])
+
+        try:
+            self.inside(call)
+        except (OSError, SystemExit) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            if check:
+                raise AssertionError(f"carp-link {words}: {reason}") from None
+            return reason
+        return printed.getvalue()
+
     def carp(self, verb, *words, check=True):
-        return self.exec(CARP_LINK, verb, "carp0", *map(str, words), check=check)
+        return self.link(verb, "carp0", *words, check=check)
 
     def carp_up(self, *words, addresses=("10.9.0.100/24", "fd00:9::100/64")):
         self.carp("add", "link", "eth0", *words)
@@ -95,7 +136,7 @@ class Node:
         self.ip("link", "set", "carp0", "up")
 
     def shown(self):
-        return json.loads(self.carp("show"))
+        return self.inside(lambda: _carp_link.show("carp0"))
 
     def state(self):
         return self.shown()["state"]
@@ -139,23 +180,14 @@ class Node:
 
     def connect(self, address="10.9.0.100", port=80, seconds=5):
         """A connection from here, and the name of the node that took it."""
-        box = {}
-
         def connect():
-            self.enter()
-            try:
-                sock = socket.create_connection((address, port), timeout=seconds)
-                box["who"] = sock.recv(64).decode().strip()
-                box["sock"] = sock
-            except OSError as error:
-                box["error"] = error
+            sock = socket.create_connection((address, port), timeout=seconds)
+            return sock, sock.recv(64).decode().strip()
 
-        thread = threading.Thread(target=connect)
-        thread.start()
-        thread.join()
-        if "error" in box:
-            raise AssertionError(f"connect to {address}: {box['error']}")
-        return box["sock"], box["who"]
+        try:
+            return self.inside(connect)
+        except OSError as error:
+            raise AssertionError(f"connect to {address}: {error}") from None
 
 
 class Lab:

@@ -76,8 +76,7 @@ class Sharing(unittest.TestCase):
         with open("/tmp/table", "wb") as file:
             file.write(self.table)
         for node in nodes or self.flock:
-            node.exec(__import__("carp_lab").CARP_LINK, "table", "carp0", str(self.epoch),
-                      "/tmp/table")
+            node.carp("table", self.epoch, "/tmp/table")
         if nodes is None:
             self.settle(self.flock)
 
@@ -220,20 +219,18 @@ class Sharing(unittest.TestCase):
 
     def test_strict(self):
         a, b = self.flock[:2]
-        link = __import__("carp_lab").CARP_LINK
         a.carp("set", "strict", 1)
         wait_for("nobody is expected", lambda: a.counter("rx_unbound") > 5, 5)
-        a.exec(link, "expect", "carp0", *(f"{i}/0/{SKEW}/0" for i in (2, 3, 4)))
+        a.carp("expect", *(f"{i}/0/{SKEW}/0" for i in (2, 3, 4)))
         self.settle(self.flock)
         b.carp("set", "advskew", 5)
         wait_for("b is given up", lambda: sum(p["live"] for p in a.shown()["peers"]) == 2, 5)
 
     def test_refusals(self):
         a = self.flock[0]
-        link = __import__("carp_lab").CARP_LINK
 
         def refused(reason, *words):
-            self.assertIn(reason, a.exec(link, *map(str, words), check=False))
+            self.assertIn(reason, a.link(*words, check=False))
 
         refused("epoch is not higher", "table", "carp0", self.epoch, "/tmp/table")
         with open("/tmp/short", "wb") as file:
@@ -246,7 +243,7 @@ class Sharing(unittest.TestCase):
         refused("cannot change", "set", "carp0", "node", 2)
         refused("needs id", "expect", "carp0", "2/0")
         refused("more than 255", "add", "carp1", "link", "eth0", "vhid", 250, "node", 6)
-        a.exec(link, "add", "carp1", "link", "eth0", "vhid", "5")
+        a.link("add", "carp1", "link", "eth0", "vhid", 5)
         refused("made with a node id", "set", "carp1", "strict", 1)
 
 
