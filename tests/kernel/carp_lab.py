@@ -245,6 +245,19 @@ class Lab:
     def plug(self, node):
         run("ip", "link", "set", node.port, "up")
 
+    def split(self, *nodes):
+        """The segment breaks: these are on another one from now on, each with its cable in."""
+        run("ip", "link", "add", "br1", "type", "bridge", "stp_state", "0", "forward_delay", "0",
+            "mcast_snooping", "0")
+        run("ip", "link", "set", "br1", "up")
+        for node in nodes:
+            run("ip", "link", "set", node.port, "master", "br1")
+
+    def heal(self, *nodes):
+        for node in nodes:
+            run("ip", "link", "set", node.port, "master", self.bridge)
+        run("ip", "link", "del", "br1")
+
     def close(self):
         for pid in self.pids:
             os.kill(pid, signal.SIGKILL)
