@@ -12,7 +12,7 @@ namespace starling::migrate {
 // one follows where the last window ended (or began, for stacks), as readahead of files does.
 class FaultWindow {
  public:
-  static constexpr std::uint64_t kLeast = 4;  // pages
+  static constexpr std::uint64_t kLeast = 1;  // pages
   static constexpr std::uint64_t kFirst = 8;
   static constexpr std::uint64_t kMost = 64;
 
@@ -22,7 +22,7 @@ class FaultWindow {
     const bool down = !last_.empty() && fault < last_.begin && last_.begin - fault <= kSlack;
     if (up || down) {
       pages_ = std::min(pages_ * 2, kMost);
-    } else if (!last_.empty()) {
+    } else if (!last_.empty() && !last_.contains(fault)) {
       pages_ = std::max(pages_ / 2, kLeast);
     }
     if (down) {

@@ -30,8 +30,8 @@ class PageSink {
  public:
   struct Options {
     bool background = true;                // pull what nobody asked for, too
-    unsigned in_flight = 4;                // bulk requests at a time
-    std::uint32_t bulk_data = 512 * 1024;  // bytes of contents a bulk answer may have
+    unsigned in_flight = 8;                // bulk requests at a time
+    std::uint32_t bulk_data = 128 * 1024;  // bytes of contents a bulk answer may have
   };
   struct Callbacks {
     // A source was lost or sent nonsense with pages outstanding, or the body did what makes its

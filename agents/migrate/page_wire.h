@@ -70,6 +70,11 @@ std::vector<std::uint8_t> encode(const PageRequest& request);
 PageRequest decode_page_request(Bytes body);
 // All but the data, which follows it in the body of the frame.
 std::vector<std::uint8_t> encode_head(const PageAnswer& answer);
+// An answer in parts: the first kAnswerHead bytes tell how long its head is, the head what the data
+// of `data_size` bytes is that follows; `data` of the result is empty. Both throw ProtocolError.
+inline constexpr std::size_t kAnswerHead = 12;
+std::size_t answer_head_size(Bytes fixed);
+PageAnswer decode_answer_head(Bytes head, std::size_t data_size);
 // `data` of the result is a view of `body`.
 PageAnswer decode_page_answer(Bytes body);
 

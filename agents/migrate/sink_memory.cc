@@ -163,6 +163,11 @@ void SinkMemory::mark_zero(RemoteRange range) {
   });
 }
 
+void SinkMemory::wake(RemoteRange range) {
+  const std::lock_guard lock(mutex_);
+  uffd_.wake(range);
+}
+
 void SinkMemory::mark_unreadable(RemoteRange range) {
   const std::lock_guard lock(mutex_);
   each(range, [&](Region& region, std::uint64_t begin, std::uint64_t end) {

@@ -52,6 +52,8 @@ class SinkMemory {
   Progress place(RemoteAddr at, Bytes data);
   // Notes that the source has nothing in `range`.
   void mark_zero(RemoteRange range);
+  // Who waits in `range` tries again.
+  void wake(RemoteRange range);
   // Notes that the source cannot read `range`; who waits there tries again (to be told
   // "elsewhere").
   void mark_unreadable(RemoteRange range);
