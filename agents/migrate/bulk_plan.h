@@ -14,8 +14,8 @@ namespace starling::migrate {
 
 // In which order the background pulls memory: from a place on upwards and around, that place being
 // where the process touches its memory one page after the other, if it does. Several questions
-// are on their way at a time; each is for a range of its own, as long as an answer is expected to
-// get with the contents it may hold: the answers before tell how densely memory is filled.
+// are on their way at a time; each is for a range of its own, as long as its answers are expected
+// to get with the contents it may hold: the answers before tell how densely memory is filled.
 class BulkPlan {
  public:
   // `next_missing` gives the front part of a range that is only at the source, from the first such
@@ -39,7 +39,7 @@ class BulkPlan {
       while (from < all.end) {
         RemoteRange found = next_missing_({from, all.end}, span_ / kPage);
         if (found.empty()) break;
-        for (const RemoteRange& range : flying_) {
+        for (const auto& [range, left] : flying_) {
           if (range.contains(found.begin)) {
             found.begin = range.end;
           } else if (found.contains(range.begin)) {
@@ -49,27 +49,34 @@ class BulkPlan {
         from = std::max(from, found.begin);
         if (found.empty()) continue;
         at_ = stretch(found, all.end);
-        flying_.push_back({found.begin, at_});
-        return flying_.back();
+        flying_.push_back({{found.begin, at_}, data_});
+        return flying_.back().rest;
       }
     }
     return std::nullopt;
   }
 
-  const std::deque<RemoteRange>& flying() const { return flying_; }
-  // The answer to the question asked first covers `covered` and has `data` bytes of contents.
+  struct Question {
+    RemoteRange rest;    // not answered yet
+    std::uint64_t data;  // bytes of contents its answers may still have
+  };
+  const std::deque<Question>& flying() const { return flying_; }  // in the order of their answers
+  // An answer to the first of them covers `covered` and has `data` bytes of contents.
   void answered(RemoteRange covered, std::uint64_t data) {
-    const RemoteRange asked = flying_.front();
-    flying_.pop_front();
-    if (covered.end < asked.end) {
-      // Filled more densely than expected, or in too many pieces: the rest comes next.
-      span_ = std::max(data_, covered.size());
-      go_to(covered.end);
-    } else if (data < data_ / 2) {
+    Question& question = flying_.front();
+    question.rest.begin = covered.end;
+    question.data -= data;
+    if (!question.rest.empty() && question.data > 0) return;
+    if (!question.rest.empty()) {
+      // Filled more densely than expected: the rest comes next.
+      span_ = data_;
+      go_to(question.rest.begin);
+    } else if (question.data > data_ / 2) {
       span_ = std::min(span_ * 2, kMostSpan);
     } else {
       span_ = std::max(data_, span_ / 2);
     }
+    flying_.pop_front();
   }
   // Goes on from `page`.
   void go_to(RemoteAddr page) {
@@ -87,8 +94,8 @@ class BulkPlan {
     for (int holes = 0; holes < kMostHoles && found.size() < span_; ++holes) {
       const RemoteRange beyond{found.end, found.end + std::min(kHole, limit - found.end)};
       const RemoteRange more = next_missing_(beyond, (span_ - found.size()) / kPage);
-      if (more.empty() || std::any_of(flying_.begin(), flying_.end(), [&](const RemoteRange& r) {
-            return r.contains(more.begin);
+      if (more.empty() || std::any_of(flying_.begin(), flying_.end(), [&](const Question& q) {
+            return q.rest.contains(more.begin);
           })) {
         break;
       }
@@ -106,7 +113,7 @@ class BulkPlan {
   std::uint64_t data_;
   std::uint64_t span_;
   NextMissing next_missing_;
-  std::deque<RemoteRange> flying_;  // in the order of their answers
+  std::deque<Question> flying_;
   std::size_t region_ = 0;
   RemoteAddr at_;
 };

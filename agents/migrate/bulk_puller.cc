@@ -24,10 +24,11 @@ void BulkPuller::run() {
       core_.pause(std::chrono::milliseconds(20));
       continue;
     }
-    const PageAnswer answer = answers_.receive(core_.options.bulk_data);
+    const auto [rest, data] = plan_.flying().front();
+    const PageAnswer answer =
+        answers_.receive(std::min<std::uint64_t>(data, PageRequest::kPieceData));
     const RemoteRange covered = answer.covered();
-    const RemoteRange asked = plan_.flying().front();
-    if (covered.begin != asked.begin || covered.end > asked.end) {
+    if (covered.begin != rest.begin || covered.end > rest.end) {
       throw ProtocolError("an answer to another question on the bulk connection");
     }
     plan_.answered(covered, answer.data.size());
@@ -36,18 +37,21 @@ void BulkPuller::run() {
   }
 }
 
-// Keeps as many questions on their way as may be.
+// Keeps questions on their way: several at a time, so that the source has work for a while and is
+// not woken for each.
 void BulkPuller::ask() {
+  const std::size_t most = std::max(1U, core_.options.in_flight);
+  if (plan_.flying().size() > most / 2) return;
   if (const std::uint64_t page = core_.steer.exchange(0); page != 0) plan_.go_to({page});
-  bool any = false;
-  while (plan_.flying().size() < std::max(1U, core_.options.in_flight)) {
+  RemoteRanges travelling;
+  while (plan_.flying().size() < most) {
     const auto range = plan_.next();
     if (!range) break;
     channel_.send(kPageRequest,
-                  encode(PageRequest{PageRequest::Kind::next, *range, core_.options.bulk_data}));
-    any = true;
+                  encode(PageRequest{PageRequest::Kind::stream, *range, core_.options.bulk_data}));
   }
-  if (any) core_.set_travelling({plan_.flying().begin(), plan_.flying().end()});
+  for (const auto& question : plan_.flying()) travelling.push_back(question.rest);
+  core_.set_travelling(std::move(travelling));
 }
 
 void BulkPuller::take(const PageAnswer& answer) {

@@ -110,6 +110,9 @@ bool PageSink::wait_complete(std::chrono::milliseconds timeout) {
 std::string PageSink::failure() const {
   return impl_->core.failure();
 }
+bool PageSink::tracks_writes() const {
+  return impl_->core.memory.tracks_writes();
+}
 RemoteRanges PageSink::original_ranges() const {
   return impl_->core.memory.original_ranges();
 }

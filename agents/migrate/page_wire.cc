@@ -64,7 +64,7 @@ PageRequest decode_page_request(Bytes body) {
       request.max_data > PageRequest::kMaxData) {
     throw ProtocolError("a page request for " + std::to_string(request.max_data) + " bytes");
   }
-  if (body[20] > 1) throw ProtocolError("a page request of an unknown kind");
+  if (body[20] > 2) throw ProtocolError("a page request of an unknown kind");
   request.kind = static_cast<PageRequest::Kind>(body[20]);
   if (request.kind == PageRequest::Kind::exact && request.range.size() > PageRequest::kMaxData) {
     throw ProtocolError("a page request for " + std::to_string(pages) + " pages at once");

@@ -26,10 +26,13 @@ struct PageRegion {
 
 struct PageRequest {
   enum class Kind : std::uint8_t {
-    exact = 0,  // the answer covers `range`, at most kMaxData long
-    next = 1,   // the answer covers a front part of `range`, at least a page, of any length, with
-                // at most `max_data` bytes of contents
+    exact = 0,   // the answer covers `range`, at most kMaxData long
+    next = 1,    // the answer covers a front part of `range`, at least a page, of any length, with
+                 // at most `max_data` bytes of contents
+    stream = 2,  // such answers follow each other, each with kPieceData at most, until `range` is
+                 // covered or they had `max_data` bytes of contents together
   };
+  static constexpr std::uint32_t kPieceData = 128 * 1024;
   // Bytes of contents in one answer.
   static constexpr std::uint32_t kMaxData = 4 * 1024 * 1024;
   static constexpr std::size_t kSize = 24;

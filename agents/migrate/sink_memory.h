@@ -37,6 +37,7 @@ class SinkMemory {
   SinkMemory(Userfaultfd uffd, pid_t body);
 
   int fd() const { return uffd_.fd(); }
+  bool tracks_writes() const { return uffd_.tracks_writes(); }
 
   void add_region(RemoteRange range, bool file_backed);
   void unregister(RemoteRange range);
