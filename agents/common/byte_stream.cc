@@ -17,9 +17,15 @@ class PlainStream final : public ByteStream {
  public:
   explicit PlainStream(int fd) : fd_(fd) {}
 
-  void write(Bytes data) override {
+  void write(Bytes data) override { send_all(data, 0); }
+  void write(Bytes first, Bytes second) override {
+    send_all(first, MSG_MORE);
+    send_all(second, 0);
+  }
+
+  void send_all(Bytes data, int flags) {
     while (!data.empty()) {
-      const ssize_t n = ::send(fd_.get(), data.data(), data.size(), MSG_NOSIGNAL);
+      const ssize_t n = ::send(fd_.get(), data.data(), data.size(), MSG_NOSIGNAL | flags);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) throw StreamClosed(std::string("sending failed: ") + std::strerror(errno));
       data = data.subspan(static_cast<std::size_t>(n));

@@ -22,6 +22,11 @@ class ByteStream {
   virtual ~ByteStream() = default;
   // Blocks until all of `data` is handed to the kernel. Throws StreamClosed.
   virtual void write(Bytes data) = 0;
+  // The same for what lies in two places; the other side is not woken between them.
+  virtual void write(Bytes first, Bytes second) {
+    write(first);
+    write(second);
+  }
   // Blocks until at least one byte is there; how many were put into `space` (never 0). Throws
   // StreamClosed at the end of the stream.
   virtual std::size_t read(MutableBytes space) = 0;

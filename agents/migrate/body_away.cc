@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "agents/common/clock.h"
 #include "agents/common/fail.h"
@@ -31,6 +32,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kSignalSettles = 5 * kSecond;
+// How long a body that outruns what is sent ahead is stopped and let run by turns.
+constexpr std::int64_t kPausedFor = 6 * kMillisecond;
+constexpr std::int64_t kRunsFor = kMillisecond / 2;
 constexpr int kTickMs = 500;  // between looks at what nobody tells
 // Home interrupts the calls that are under way there, which takes as long as its kernel likes.
 constexpr std::chrono::seconds kStopPatience(60);
@@ -105,6 +109,7 @@ BodyAway::End BodyAway::run() {
     if (!end_ && ready.calls) hear_calls();
     if (!end_ && ready.children) hear_body();
     if (!end_ && ready.daemon) hear_daemon();
+    if (!end_) send_ahead();
     if (!end_ && monotonic_ns() - last_tick_ > kTickMs * kMillisecond) tick();
   }
   return *end_;
@@ -121,7 +126,9 @@ BodyAway::Ready BodyAway::wait_for_something() {
                   {child_signals_.get(), POLLIN, 0},
                   {alarm_.fd(), POLLIN, 0},
                   {report_.fd(), POLLIN, 0}};
-  const int timeout = control_.buffered() ? 0 : kTickMs;
+  const bool ahead = ahead_ && !ahead_->done() && !stopping_;
+  const int patience = ahead && ahead_->outrun() ? 1 : kTickMs;
+  const int timeout = control_.buffered() || (ahead && ahead_->ready()) ? 0 : patience;
   const int count = ::poll(fds, std::size(fds), timeout);
   if (count < 0 && errno != EINTR) fail_errno("poll");
   const auto is = [&](std::size_t i) { return count > 0 && fds[i].revents != 0; };
@@ -163,6 +170,8 @@ void BodyAway::take_report(pid_t tid, int status) {
     take_signal(tid, thread, WSTOPSIG(status));
   } else if (stopping_ && event == PTRACE_EVENT_STOP) {
     if (thread.at == At::running) thread.at = At::stopped;
+  } else if (paused_ && event == PTRACE_EVENT_STOP && thread.at == At::running) {
+    held_back_.insert(tid);
   } else if (thread.at != At::waiting) {
     tracee_.resume(tid);  // an interrupt's own stop
   }
@@ -349,6 +358,18 @@ void BodyAway::hear_home(const Frame& frame) {
       take_home_signal(parse<pb::Signal>(frame, "home"));
       break;
     }
+    case kPrepareHome:
+      fault_point("guest-prepare", control_.fd());
+      if (!ahead_) ahead_.emplace(tracee_, sink_, control_);
+      break;
+    case kPagesTaken: {
+      std::uint32_t bytes = 0;
+      if (frame.body.size() != sizeof bytes || !ahead_)
+        throw ProtocolError("home took pages that were not sent");
+      std::memcpy(&bytes, frame.body.data(), sizeof bytes);
+      ahead_->taken(bytes);
+      break;
+    }
     case kStop:
       if (!stopping_) {
         fault_point("guest-stop", control_.fd());
@@ -492,6 +513,10 @@ void BodyAway::want_home(const std::string& why, std::uint32_t onward) {
 
 void BodyAway::stop_all() {
   stopping_ = true;
+  for (const pid_t tid : std::exchange(held_back_, {})) {
+    const auto found = threads_.find(tid);
+    if (found != threads_.end() && found->second.at == At::running) found->second.at = At::stopped;
+  }
   for (auto& [tid, thread] : threads_) {
     if (thread.at == At::running || thread.at == At::call || thread.at == At::held)
       tracee_.interrupt(tid);
@@ -519,6 +544,40 @@ bool BodyAway::all_stopped() const {
   for (const auto& [tid, thread] : threads_)
     if (thread.at != At::stopped && thread.at != At::signal) return false;
   return true;
+}
+
+// While it still runs.
+void BodyAway::send_ahead() {
+  if (!ahead_ || stopping_ || told_ready_) return;
+  if (const std::int64_t now = monotonic_ns(); paused_) {
+    if (now - turn_ > kPausedFor) let_run();
+  } else if (ahead_->outrun() && now - turn_ > kRunsFor) {
+    pause_body();
+  }
+  ahead_->step();
+  if (!ahead_->done()) return;
+  // Until home stops it, which it does at once, such a body would write much again.
+  if (ahead_->outrun() && !paused_) pause_body();
+  told_ready_ = true;
+  control_.send(kReadyHome, {});
+}
+
+// It writes faster than can be sent. So that it need not be stopped for long in the end, it is
+// stopped for a little while again and again.
+void BodyAway::pause_body() {
+  paused_ = true;
+  turn_ = monotonic_ns();
+  for (const auto& [tid, thread] : threads_)
+    if (thread.at == At::running) tracee_.interrupt(tid);
+}
+
+void BodyAway::let_run() {
+  paused_ = false;
+  turn_ = monotonic_ns();
+  for (const pid_t tid : std::exchange(held_back_, {})) {
+    const auto found = threads_.find(tid);
+    if (found != threads_.end() && found->second.at == At::running) tracee_.resume(tid);
+  }
 }
 
 void BodyAway::come_home() {
@@ -620,6 +679,7 @@ nlohmann::json BodyAway::statistics() const {
           {"pulled_pages", pages.pulled_pages},
           {"pushed_pages", pages.pushed_pages},
           {"home_pages", pages.home_pages},
+          {"ahead_bytes", ahead_ ? ahead_->sent() : 0},
           {"dirty_bytes", stats_.dirty_bytes}};
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "agents/common/report_channel.h"
@@ -18,6 +19,7 @@
 #include "agents/migrate/call_codec.h"
 #include "agents/migrate/frame_channel.h"
 #include "agents/migrate/page_sink.h"
+#include "agents/migrate/pre_copy.h"
 #include "agents/migrate/seccomp_listener.h"
 
 namespace starling::migrate {
@@ -111,6 +113,9 @@ class BodyAway {
   void stop_all();
   void wait_all_stopped();
   bool all_stopped() const;
+  void send_ahead();
+  void pause_body();
+  void let_run();
   void come_home();
   void let_home_clocks_catch_up() const;
 
@@ -133,6 +138,11 @@ class BodyAway {
   bool threads_at_home_ = false;  // the guest has failed to make one
   bool wanted_ = false;           // kWantHome was sent
   bool stopping_ = false;         // kStop was received
+  std::optional<PreCopy> ahead_;  // from kPrepareHome on
+  bool told_ready_ = false;       // kReadyHome was sent
+  bool paused_ = false;           // threads that stop are left so, in held_back_
+  std::int64_t turn_ = 0;         // since when it is paused or runs; monotonic ns
+  std::set<pid_t> held_back_;
   std::optional<End> end_;
   AwayStats stats_;
 };

@@ -133,7 +133,9 @@ Harvest harvest(EmptyBody& body, BodyParts& parts, PageSink& sink, const BodyClo
     harvest.state.add_dirty(range.begin.value);
     harvest.state.add_dirty(range.end.value);
   }
-  for (const RemoteRange& range : sink.gone_ranges()) {
+  // What was dropped and written again is not gone, and may have been sent ahead.
+  const RemoteRanges dropped = sink.gone_ranges();
+  for (const RemoteRange& range : subtract(dropped, present(body.pid(), dropped))) {
     harvest.state.add_gone(range.begin.value);
     harvest.state.add_gone(range.end.value);
   }

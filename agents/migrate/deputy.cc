@@ -142,6 +142,7 @@ void Deputy::after(Journey::End end) {
     total_.calls += last_.calls;
     total_.pages_served += last_.pages_served;
     total_.pages_returned += last_.pages_returned;
+    total_.pages_ahead += last_.pages_ahead;
     why = end == Journey::End::lost ? journey_->loss() : journey_->home_reason();
   }
   journey_.reset();
@@ -174,7 +175,8 @@ nlohmann::json Deputy::statistics() const {
           {"freeze_us", last_.freeze_ns / 1000},
           {"return_freeze_us", last_.return_freeze_ns / 1000},
           {"pages_served", total_.pages_served},
-          {"pages_returned", total_.pages_returned}};
+          {"pages_returned", total_.pages_returned},
+          {"pages_ahead", total_.pages_ahead}};
 }
 
 }  // namespace starling::migrate

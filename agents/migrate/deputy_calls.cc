@@ -81,6 +81,15 @@ bool DeputyCalls::prepare(const ForwardedCall& call) {
   });
 }
 
+bool DeputyCalls::writes_to(RemoteRange range) const {
+  return std::any_of(calls_.begin(), calls_.end(), [&](const auto& entry) {
+    const auto& out = entry.second.what.call.out;
+    return std::any_of(out.begin(), out.end(), [&](const OutSegment& s) {
+      return s.at < range.end && range.begin < s.at + s.capacity;
+    });
+  });
+}
+
 void DeputyCalls::start(ForwardedCall call) {
   const pid_t tid = call.tid;
   if (!tracee_.has(tid) || tid == signals_.sentry())

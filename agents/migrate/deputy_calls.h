@@ -53,6 +53,8 @@ class DeputyCalls {
 
   bool busy() const { return !calls_.empty(); }
   bool busy(pid_t tid) const { return calls_.contains(tid); }
+  // A call that is being made may write to `range`.
+  bool writes_to(RemoteRange range) const;
   // Threads whose call was interrupted for coming home and whose kernel knows how to take it up.
   const std::set<pid_t>& to_take_up() const { return to_take_up_; }
 

@@ -58,7 +58,9 @@ inline constexpr FaultStep kFaultSteps[] = {
     {"home-result", Fate::away},       // the call was made
     {"home-result-sent", Fate::away},  // RESULT was sent
     {"guest-result", Fate::away},      // RESULT came
-    {"home-stop", Fate::away},         // it shall come home
+    {"home-prepare", Fate::away},      // it shall come home
+    {"guest-prepare", Fate::away},     // PREPARE_HOME came
+    {"home-stop", Fate::away},         // what it wrote has come ahead
     {"home-stop-sent", Fate::away},    // STOP was sent
     {"guest-stop", Fate::away},        // STOP came
     {"guest-stopped", Fate::away},     // the body is stopped

@@ -8,8 +8,8 @@ namespace starling::migrate {
 
 static constexpr std::size_t kHead = 5;
 static constexpr std::size_t kChunk = 256 * 1024;
-// Up to here it is quicker to copy a message together than to send it in two calls.
-static constexpr std::size_t kCopyLimit = 64 * 1024;
+// Up to here it is quicker to copy a message together than to seal it in two records.
+static constexpr std::size_t kCopyLimit = 16 * 1024;
 
 FrameChannel::FrameChannel(std::unique_ptr<ByteStream> stream)
     : stream_(std::move(stream)), in_(kChunk) {}
@@ -30,8 +30,11 @@ void FrameChannel::send(std::uint8_t type, Bytes head, Bytes tail) {
     out_.insert(out_.end(), tail.begin(), tail.end());
     tail = {};
   }
-  stream_->write(out_);
-  if (!tail.empty()) stream_->write(tail);
+  if (tail.empty()) {
+    stream_->write(out_);
+  } else {
+    stream_->write(out_, tail);
+  }
 }
 
 std::optional<Frame> FrameChannel::parse() {
@@ -78,6 +81,26 @@ Frame FrameChannel::receive() {
     if (auto frame = parse()) return std::move(*frame);
     end_ += stream_->read(space());
   }
+}
+
+FrameChannel::Head FrameChannel::receive_head() {
+  std::uint8_t head[kHead];
+  take(head);
+  std::uint32_t length;
+  std::memcpy(&length, head, sizeof length);
+  if (length > kMaxBody) {
+    throw ProtocolError("the peer announced a message of " + std::to_string(length) + " bytes");
+  }
+  return {head[4], length};
+}
+
+void FrameChannel::take(MutableBytes to) {
+  const std::size_t had = std::min(to.size(), end_ - begin_);
+  std::copy_n(in_.begin() + static_cast<std::ptrdiff_t>(begin_), had, to.begin());
+  begin_ += had;
+  if (begin_ == end_) begin_ = end_ = 0;
+  to = to.subspan(had);
+  while (!to.empty()) to = to.subspan(stream_->read(to));
 }
 
 std::optional<Frame> FrameChannel::try_receive() {

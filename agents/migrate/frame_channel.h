@@ -36,6 +36,14 @@ class FrameChannel {
   void send(std::uint8_t type, Bytes head, Bytes tail);
   // Blocks until a whole message is there. Throws StreamClosed, ProtocolError.
   Frame receive();
+  // The next message piece by piece, where its body is to lie: what it is and how long, then as much
+  // of the body with each take(). All of it is to be taken before anything else is received.
+  struct Head {
+    std::uint8_t type = 0;
+    std::size_t size = 0;  // bytes of the body
+  };
+  Head receive_head();
+  void take(MutableBytes to);
   // A whole message if one is there without blocking beyond what has begun to arrive.
   std::optional<Frame> try_receive();
   // Another message may be had without poll(2).

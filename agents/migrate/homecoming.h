@@ -17,6 +17,7 @@ class Homecoming {
   // `take_up` as DeputyCalls::to_take_up(). All threads are stopped and idle.
   Homecoming(Tracee& tracee, Scratch& scratch, pb::ProcessState state, std::set<pid_t> take_up);
 
+  const pb::ProcessState& state() const { return state_; }
   void begin();
   void write_page(RemoteAddr at, Bytes data);
   // Unmaps the scratch area; the threads run on at home when they are let go.

@@ -28,6 +28,8 @@ namespace {
 constexpr int kPatienceMs = 10'000;  // for an answer of the guest that needs no one else
 constexpr int kMaxClocks = 16;       // the guest may ask for
 constexpr std::int64_t kReturnPatienceNs = 30'000'000'000;
+constexpr std::int64_t kPreparePatienceNs = 30'000'000'000;  // then it is stopped all the same
+constexpr std::uint32_t kTellTaken = 512 * 1024;             // bytes
 
 template <typename Message>
 Message parse(const Frame& frame) {
@@ -234,6 +236,7 @@ Journey::End Journey::serve(bool readable, bool reports) {
       last_tick_ = now;
       if (returning_ && now - returning_since_ > kReturnPatienceNs)
         throw StreamClosed("the guest does not give the process back");
+      if (returned_ && !returning_ && now - preparing_since_ > kPreparePatienceNs) stop_body();
       if (!returning_) calls_->collect();
     }
   } catch (const ProcessGone&) {
@@ -310,6 +313,13 @@ void Journey::on_frame(const Frame& frame) {
       bring_home();
       break;
     }
+    case kPages:
+      take_ahead(frame);
+      break;
+    case kReadyHome:
+      if (!returned_) throw ProtocolError("the guest gave the process back unasked");
+      if (!returning_) stop_body();
+      break;
     case kHomeState:
       come_home(frame);
       break;
@@ -333,7 +343,28 @@ void Journey::start_call(ForwardedCall call) {
 }
 
 void Journey::bring_home() {
-  if (returning_ || end_ != End::still_away) return;
+  if (returned_ || end_ != End::still_away) return;
+  returned_.emplace(*tracee_, [this](RemoteRange range) { return calls_->writes_to(range); });
+  preparing_since_ = clock_ns(CLOCK_MONOTONIC);
+  try {
+    fault_point("home-prepare", channel_->fd());
+    channel_->send(kPrepareHome, {});
+  } catch (const std::exception& e) {
+    loss_ = e.what();
+    finish(End::lost);
+  }
+}
+
+void Journey::take_ahead(const Frame& frame) {
+  if (!returned_) throw ProtocolError("the guest sent pages unasked");
+  returned_->take(frame.body);
+  taken_ += static_cast<std::uint32_t>(frame.body.size() - sizeof(std::uint64_t));
+  if (returning_ || taken_ < kTellTaken) return;
+  channel_->send(kPagesTaken, {reinterpret_cast<const std::uint8_t*>(&taken_), sizeof taken_});
+  taken_ = 0;
+}
+
+void Journey::stop_body() {
   returning_ = true;
   returning_since_ = clock_ns(CLOCK_MONOTONIC);
   try {
@@ -357,6 +388,8 @@ void Journey::come_home(const Frame& frame) {
   fault_point("home-home-state", channel_->fd());
   Homecoming homecoming(*tracee_, *scratch_, parse<pb::ProcessState>(frame), calls_->to_take_up());
   homecoming.begin();
+  returned_->settle(homecoming.state());
+  stats_.pages_ahead = stats_.pages_returned = returned_->pages();
   fault_point("home-layout", channel_->fd());
   while (true) {
     const Frame part = await_frame(kPatienceMs);
@@ -372,6 +405,7 @@ void Journey::come_home(const Frame& frame) {
   fault_point("home-restored", channel_->fd());
   stats_.return_freeze_ns = clock_ns(CLOCK_MONOTONIC) - returning_since_;
   stats_.calls = calls_->made();
+  returned_.reset();
   calls_.reset();
   tracee_->set_options(0);
   tracee_.reset();  // it runs

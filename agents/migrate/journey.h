@@ -14,6 +14,7 @@
 #include "agents/migrate/frame_channel.h"
 #include "agents/migrate/homecoming.h"
 #include "agents/migrate/page_source.h"
+#include "agents/migrate/returned_pages.h"
 #include "agents/migrate/scratch.h"
 #include "agents/migrate/state.pb.h"
 #include "agents/migrate/tracee.h"
@@ -27,6 +28,7 @@ struct JourneyStats {
   std::uint64_t calls = 0;
   std::uint64_t pages_served = 0;  // by home, with contents
   std::uint64_t pages_returned = 0;
+  std::uint64_t pages_ahead = 0;  // of those: while the body still ran
   std::uint64_t state_bytes = 0;
 };
 
@@ -57,7 +59,8 @@ class Journey {
   // For poll(2); -1 when it is over.
   int connection() const { return channel_ ? channel_->fd() : -1; }
 
-  // Starts to bring the process home; serve() tells when it is there, or that it is lost.
+  // Starts to bring the process home: what it wrote comes while it still runs, then it is stopped
+  // and the rest comes; serve() tells when it is there, or that it is lost.
   void bring_home();
   // Why the guest sent it home by itself; empty when it did not.
   const std::string& home_reason() const { return home_reason_; }
@@ -76,6 +79,8 @@ class Journey {
   void on_frame(const Frame& frame);
   void start_call(ForwardedCall call);
   void on_report(pid_t tid, int status);
+  void take_ahead(const Frame& frame);
+  void stop_body();
   void come_home(const Frame& frame);
   void finish(End end);
   Frame await_frame(int patience_ms);
@@ -94,6 +99,9 @@ class Journey {
   std::optional<PageSource> pages_;
   RemoteAddr scratch_at_;
   End end_ = End::still_away;
+  std::optional<ReturnedPages> returned_;  // from kPrepareHome on
+  std::uint32_t taken_ = 0;                // bytes the guest was not told of
+  std::int64_t preparing_since_ = 0;
   bool returning_ = false;
   std::int64_t returning_since_ = 0;
   std::int64_t last_tick_ = 0;

@@ -36,6 +36,8 @@ struct KernelScan {
 };
 constexpr unsigned long kPagemapScan = _IOWR('f', 16, KernelScan);
 
+constexpr std::uint64_t kProtectMatching = 1 << 0;  // PM_SCAN_WP_MATCHING
+
 constexpr std::size_t kRuns = 512;       // per call
 constexpr std::size_t kEntries = 65536;  // of /proc/PID/pagemap per read
 
@@ -63,10 +65,23 @@ PageScan::PageScan(pid_t pid, Method method) {
 
 PageScan::Step PageScan::scan(RemoteRange range, const Query& query, std::uint64_t max_pages) {
   if (range.empty()) return {{}, range.end};
-  if (!exact_) return scan_file(range, query, max_pages);
+  return exact_ ? scan_tables(range, query, max_pages, 0) : scan_file(range, query, max_pages);
+}
+
+// Without PM_SCAN_CHECK_WPASYNC: a walk that ends with an error tells nothing of the pages it had
+// already protected.
+PageScan::Step PageScan::take_written(RemoteRange range, const Query& query,
+                                      std::uint64_t max_pages) {
+  if (range.empty()) return {{}, range.end};
+  return scan_tables(range, query, max_pages, kProtectMatching);
+}
+
+PageScan::Step PageScan::scan_tables(RemoteRange range, const Query& query, std::uint64_t max_pages,
+                                     std::uint64_t flags) {
   std::array<KernelRegion, kRuns> regions;
   KernelScan arg{};
   arg.size = sizeof arg;
+  arg.flags = flags;
   arg.start = range.begin.value;
   arg.end = range.end.value;
   arg.vec = reinterpret_cast<std::uintptr_t>(regions.data());

@@ -50,10 +50,16 @@ class PageScan {
   // Those pages of `range`, about `max_pages` at most: call again from `next`.
   Step scan(RemoteRange range, const Query& query, std::uint64_t max_pages = ~std::uint64_t{0});
 
+  // The same, and from now on what is written to the pages told counts as written again, in one
+  // step. Only where writes are tracked; other mappings in `range` are passed over. Needs exact().
+  Step take_written(RemoteRange range, const Query& query, std::uint64_t max_pages);
+
   // The same over all of `ranges`, joined, categories dropped.
   RemoteRanges find(const RemoteRanges& ranges, const Query& query);
 
  private:
+  Step scan_tables(RemoteRange range, const Query& query, std::uint64_t max_pages,
+                   std::uint64_t flags);
   Step scan_file(RemoteRange range, const Query& query, std::uint64_t max_pages);
 
   UniqueFd pagemap_;

@@ -31,7 +31,7 @@ class PageSink {
   struct Options {
     bool background = true;                // pull what nobody asked for, too
     unsigned in_flight = 4;                // bulk requests at a time
-    std::uint32_t bulk_data = 512 * 1024;  // bytes of contents a bulk answer may have
+    std::uint32_t bulk_data = 512 * 1024;  // bytes of contents the answers to each may have
   };
   struct Callbacks {
     // A source was lost or sent nonsense with pages outstanding, or the body did what makes its
@@ -89,6 +89,8 @@ class PageSink {
   // The reason given to on_failure; empty when nothing failed.
   std::string failure() const;
 
+  // Whether the kernel notes which pages are written (page_scan.h).
+  bool tracks_writes() const;
   // Parts of the regions still mapped as they were added (not unmapped, moved or unregistered).
   RemoteRanges original_ranges() const;
   // Parts of original_ranges() that the process dropped (MADV_DONTNEED, MADV_REMOVE) while away.

@@ -41,15 +41,18 @@ void PageSource::run(Connection& connection) {
         throw ProtocolError("a frame of type " + std::to_string(frame.type) +
                             " on a page connection");
       }
-      const PageAnswer answer = connection.reader.answer(decode_page_request(frame.body));
-      connection.channel->send(kPageAnswer, encode_head(answer), answer.data);
-      const std::lock_guard lock(mutex_);
-      ++stats_.requests;
-      for (const PageRun& run : answer.runs) {
-        (run.kind == PageRun::Kind::data   ? stats_.data_pages
-         : run.kind == PageRun::Kind::zero ? stats_.zero_pages
-                                           : stats_.unreadable_pages) += run.pages;
-      }
+      PageRequest part = decode_page_request(frame.body);
+      const bool stream = part.kind == PageRequest::Kind::stream;
+      std::uint32_t left = part.max_data;
+      if (stream) part.kind = PageRequest::Kind::next;
+      do {
+        if (stream) part.max_data = std::min(left, PageRequest::kPieceData);
+        const PageAnswer answer = connection.reader.answer(part);
+        connection.channel->send(kPageAnswer, encode_head(answer), answer.data);
+        count(answer);
+        part.range.begin = answer.covered().end;
+        left -= static_cast<std::uint32_t>(answer.data.size());
+      } while (stream && !part.range.empty() && left > 0);
     }
   } catch (const std::exception& e) {
     end = e.what();
@@ -60,6 +63,16 @@ void PageSource::run(Connection& connection) {
   const std::lock_guard lock(mutex_);
   connection.over = true;
   last_end_ = std::move(end);
+}
+
+void PageSource::count(const PageAnswer& answer) {
+  const std::lock_guard lock(mutex_);
+  ++stats_.answers;
+  for (const PageRun& run : answer.runs) {
+    (run.kind == PageRun::Kind::data   ? stats_.data_pages
+     : run.kind == PageRun::Kind::zero ? stats_.zero_pages
+                                       : stats_.unreadable_pages) += run.pages;
+  }
 }
 
 void PageSource::stop() {

@@ -54,7 +54,7 @@ class PageReader {
 class PageSource {
  public:
   struct Stats {
-    std::uint64_t requests = 0;
+    std::uint64_t answers = 0;
     std::uint64_t data_pages = 0;
     std::uint64_t zero_pages = 0;
     std::uint64_t unreadable_pages = 0;
@@ -80,6 +80,7 @@ class PageSource {
  private:
   struct Connection;
   void run(Connection& connection);
+  void count(const PageAnswer& answer);
 
   pid_t pid_;
   std::vector<PageRegion> regions_;

@@ -12,7 +12,6 @@ namespace {
 // Layouts, all little endian.
 // Request: 8 begin, 8 pages, 4 max_data, 1 kind, 3 zero.
 // Answer:  8 begin, 4 count of runs, then per run 8 (pages << 2 | kind), then the data.
-constexpr std::size_t kAnswerHead = 12;
 constexpr std::size_t kRunSize = 8;
 constexpr std::uint64_t kMaxAddress = std::uint64_t{1} << 56;
 
@@ -65,7 +64,7 @@ PageRequest decode_page_request(Bytes body) {
       request.max_data > PageRequest::kMaxData) {
     throw ProtocolError("a page request for " + std::to_string(request.max_data) + " bytes");
   }
-  if (body[20] > 1) throw ProtocolError("a page request of an unknown kind");
+  if (body[20] > 2) throw ProtocolError("a page request of an unknown kind");
   request.kind = static_cast<PageRequest::Kind>(body[20]);
   if (request.kind == PageRequest::Kind::exact && request.range.size() > PageRequest::kMaxData) {
     throw ProtocolError("a page request for " + std::to_string(pages) + " pages at once");
@@ -85,23 +84,22 @@ std::vector<std::uint8_t> encode_head(const PageAnswer& answer) {
   return out;
 }
 
-PageAnswer decode_page_answer(Bytes body) {
-  if (body.size() < kAnswerHead) {
-    throw ProtocolError("a page answer of " + std::to_string(body.size()) + " bytes");
-  }
-  PageAnswer answer;
-  answer.begin.value = get<std::uint64_t>(&body[0]);
-  const auto count = get<std::uint32_t>(&body[8]);
-  if (count == 0 || count > PageAnswer::kMaxRuns ||
-      (body.size() - kAnswerHead) / kRunSize < count) {
+std::size_t answer_head_size(Bytes fixed) {
+  const auto count = get<std::uint32_t>(&fixed[8]);
+  if (count == 0 || count > PageAnswer::kMaxRuns)
     throw ProtocolError("a page answer of " + std::to_string(count) + " runs");
-  }
-  answer.data = body.subspan(kAnswerHead + count * kRunSize);
+  return kAnswerHead + count * kRunSize;
+}
+
+PageAnswer decode_answer_head(Bytes head, std::size_t data_size) {
+  PageAnswer answer;
+  answer.begin.value = get<std::uint64_t>(&head[0]);
+  const std::size_t count = (head.size() - kAnswerHead) / kRunSize;
   answer.runs.reserve(count);
   std::uint64_t pages = 0;
   std::uint64_t data_pages = 0;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const auto word = get<std::uint64_t>(&body[kAnswerHead + i * kRunSize]);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto word = get<std::uint64_t>(&head[kAnswerHead + i * kRunSize]);
     if ((word & 3) > 2) throw ProtocolError("a page run of an unknown kind");
     const PageRun run{static_cast<PageRun::Kind>(word & 3), word >> 2};
     pages += run.pages;  // of numbers below 2^62 and, being checked each time, 2^44
@@ -110,9 +108,21 @@ PageAnswer decode_page_answer(Bytes body) {
     if (run.kind == PageRun::Kind::data) data_pages += run.pages;
     answer.runs.push_back(run);
   }
-  if (data_pages > PageRequest::kMaxData / kPage || answer.data.size() != data_pages * kPage) {
+  if (data_pages > PageRequest::kMaxData / kPage || data_size != data_pages * kPage) {
     throw ProtocolError("a page answer whose runs are not as long as its data");
   }
+  return answer;
+}
+
+PageAnswer decode_page_answer(Bytes body) {
+  if (body.size() < kAnswerHead) {
+    throw ProtocolError("a page answer of " + std::to_string(body.size()) + " bytes");
+  }
+  const std::size_t size = answer_head_size(body);
+  if (body.size() < size)
+    throw ProtocolError("a page answer of " + std::to_string(body.size()) + " bytes");
+  PageAnswer answer = decode_answer_head(body.first(size), body.size() - size);
+  answer.data = body.subspan(size);
   return answer;
 }
 

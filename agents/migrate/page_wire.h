@@ -26,10 +26,13 @@ struct PageRegion {
 
 struct PageRequest {
   enum class Kind : std::uint8_t {
-    exact = 0,  // the answer covers `range`, at most kMaxData long
-    next = 1,   // the answer covers a front part of `range`, at least a page, of any length, with
-                // at most `max_data` bytes of contents
+    exact = 0,   // the answer covers `range`, at most kMaxData long
+    next = 1,    // the answer covers a front part of `range`, at least a page, of any length, with
+                 // at most `max_data` bytes of contents
+    stream = 2,  // such answers follow each other, each with kPieceData at most, until `range` is
+                 // covered or they had `max_data` bytes of contents together
   };
+  static constexpr std::uint32_t kPieceData = 128 * 1024;
   // Bytes of contents in one answer.
   static constexpr std::uint32_t kMaxData = 4 * 1024 * 1024;
   static constexpr std::size_t kSize = 24;
@@ -70,6 +73,11 @@ std::vector<std::uint8_t> encode(const PageRequest& request);
 PageRequest decode_page_request(Bytes body);
 // All but the data, which follows it in the body of the frame.
 std::vector<std::uint8_t> encode_head(const PageAnswer& answer);
+// An answer in parts: the first kAnswerHead bytes tell how long its head is, the head what the data
+// of `data_size` bytes is that follows; `data` of the result is empty. Both throw ProtocolError.
+inline constexpr std::size_t kAnswerHead = 12;
+std::size_t answer_head_size(Bytes fixed);
+PageAnswer decode_answer_head(Bytes head, std::size_t data_size);
 // `data` of the result is a view of `body`.
 PageAnswer decode_page_answer(Bytes body);
 

@@ -163,6 +163,11 @@ void SinkMemory::mark_zero(RemoteRange range) {
   });
 }
 
+void SinkMemory::wake(RemoteRange range) {
+  const std::lock_guard lock(mutex_);
+  uffd_.wake(range);
+}
+
 void SinkMemory::mark_unreadable(RemoteRange range) {
   const std::lock_guard lock(mutex_);
   each(range, [&](Region& region, std::uint64_t begin, std::uint64_t end) {
@@ -255,8 +260,12 @@ SinkMemory::Answer SinkMemory::look(RemoteAddr page) {
   if (region == nullptr) return {Need::zero, growth_.next(page, unknown_around(page))};
   const std::uint64_t index = region->index(page);
   switch (region->states.get(index)) {
-    case PageState::home:
-      return {Need::contents, region->window.next(page, region->info.range)};
+    case PageState::home: {
+      const RemoteAddr end = region->window.end();
+      const bool passed = region->info.range.contains(end) && end <= page &&
+                          region->states.find(region->index(end), index, PageState::home) == index;
+      return {Need::contents, region->window.next(page, region->info.range, passed)};
+    }
     case PageState::zero:
       return {Need::zero, region->window.next(page, region->info.range)};
     case PageState::here:

@@ -37,6 +37,7 @@ class SinkMemory {
   SinkMemory(Userfaultfd uffd, pid_t body);
 
   int fd() const { return uffd_.fd(); }
+  bool tracks_writes() const { return uffd_.tracks_writes(); }
 
   void add_region(RemoteRange range, bool file_backed);
   void unregister(RemoteRange range);
@@ -52,6 +53,8 @@ class SinkMemory {
   Progress place(RemoteAddr at, Bytes data);
   // Notes that the source has nothing in `range`.
   void mark_zero(RemoteRange range);
+  // Who waits in `range` tries again.
+  void wake(RemoteRange range);
   // Notes that the source cannot read `range`; who waits there tries again (to be told
   // "elsewhere").
   void mark_unreadable(RemoteRange range);

@@ -26,10 +26,13 @@ enum FrameType : std::uint8_t {
   kStop = 14,        // home: stop the body for coming home
   kHomeState = 15,   // guest: pb::ProcessState
   kHomeDone = 16,    // home: the process runs at home; the guest may forget the body
-  kPages = 17,       // guest: 8 bytes address, data
+  kPages = 17,       // guest: 8 bytes address, data; before kHomeState the body still runs
   kPagesEnd = 18,
-  kClock = 19,       // guest: empty, asks; home: 8 bytes CLOCK_MONOTONIC, 8 bytes CLOCK_BOOTTIME, ns
-  kPageHello = 30,  // home, first on a page connection: 1 byte purpose (d, b), the token
+  kClock = 19,  // guest: empty, asks; home: 8 bytes CLOCK_MONOTONIC, 8 bytes CLOCK_BOOTTIME, ns
+  kPrepareHome = 40,  // home: send ahead what was written
+  kPagesTaken = 41,   // home: 4 bytes; so many bytes of contents sent ahead were written
+  kReadyHome = 42,    // guest: so little is left that the body may be stopped for it
+  kPageHello = 30,    // home, first on a page connection: 1 byte purpose (d, b), the token
 };
 
 }  // namespace starling::migrate

@@ -273,6 +273,27 @@ std::vector<Figure> freezes(const Wire& wire, bool quick) {
   return figures;
 }
 
+// All that was held is written while away; the process waits for work when it is called home.
+Figure freeze_going_home(const Wire& wire, long mib) {
+  Worker worker(wire);
+  worker.ask("hold " + std::to_string(mib));
+  std::vector<double> home;
+  for (int i = 0; i < 5; ++i) {
+    worker.go(kGuest);
+    worker.ask("dirty");
+    home.push_back(worker.go(kHome).value("return_freeze_us", 0.0) / 1000);
+  }
+  Figure f;
+  f.name = "frozen coming home, " + std::to_string(mib) + " MiB written";
+  f.value = median(home);
+  f.unit = "ms";
+  f.yardstick = stop_and_copy_ms(wire, worker.driver().pid());
+  f.ratio = f.yardstick / f.value;
+  f.reach = "<= 10 ms";
+  f.ok = f.value <= 10;
+  return f;
+}
+
 Figure one_call(const Wire& wire) {
   Worker worker(wire);
   worker.go(kGuest);
@@ -437,6 +458,7 @@ int main(int argc, char** argv) {
   try {
     const Wire wire;
     std::vector<Figure> figures = freezes(wire, quick);
+    for (const long mib : {16L, 256L}) figures.push_back(freeze_going_home(wire, mib));
     figures.push_back(one_call(wire));
     figures.push_back(speed(wire, "CPU-bound work, 1 thread", "spin 1", 0.98));
     figures.push_back(speed(wire, "CPU-bound work, 4 threads", "spin 4", 0.98));

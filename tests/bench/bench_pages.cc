@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a moved process's memory costs: between two network namespaces joined by a cable (over
-// loopback where none can be made), beside what the same TCP connection does when it only carries
-// bytes.
+// What a moved process's memory costs: over sealed streams between two network namespaces joined by
+// a cable (over loopback where none can be made), beside what such a stream does when it only
+// carries bytes.
 //
 //   bench_pages [--json]
 //
@@ -24,6 +24,7 @@
 
 #include "agents/common/clock.h"
 #include "agents/common/fail.h"
+#include "agents/common/secure_stream.h"
 #include "agents/common/unique_fd.h"
 #include "agents/migrate/page_scan.h"
 #include "agents/migrate/page_sink.h"
@@ -135,30 +136,34 @@ double round_trip_us(Cable& cable) {
   return median(samples);
 }
 
-// GB/s of a bare stream of a gibibyte.
-double stream_rate(Cable& cable) {
-  const TcpPair pair = cable.connect();
-  std::vector<std::uint8_t> to_send(1 << 20, 1);
-  std::vector<std::uint8_t> received(1 << 18);
+struct Streams {
+  std::unique_ptr<ByteStream> home;
+  std::unique_ptr<ByteStream> guest;
+};
+
+// What pages travel on.
+Streams sealed_streams(Cable& cable) {
+  static const StreamKey key{7};
+  TcpPair pair = cable.connect();
+  Streams streams;
+  std::thread server([&] { streams.guest = secure_server(pair.guest.release(), key); });
+  streams.home = secure_client(pair.home.release(), key);
+  server.join();
+  return streams;
+}
+
+// GB/s of a stream that carries a gibibyte and does nothing else.
+double stream_rate(Streams streams) {
+  const std::vector<std::uint8_t> to_send(256 * 1024, 1);
+  std::vector<std::uint8_t> received(256 * 1024);
   const TimeNs begin = monotonic_ns();
   std::thread sender([&] {
-    for (std::uint64_t sent = 0; sent < kGibibyte; sent += to_send.size()) {
-      for (std::size_t at = 0; at < to_send.size();) {
-        const ssize_t n = ::send(pair.home.get(), &to_send[at], to_send.size() - at, MSG_NOSIGNAL);
-        if (n <= 0) return;
-        at += static_cast<std::size_t>(n);
-      }
-    }
+    for (std::uint64_t sent = 0; sent < kGibibyte; sent += to_send.size())
+      streams.home->write(to_send);
   });
-  std::uint64_t got = 0;
-  while (got < kGibibyte) {
-    const ssize_t n = ::recv(pair.guest.get(), received.data(), received.size(), 0);
-    if (n <= 0) break;
-    got += static_cast<std::uint64_t>(n);
-  }
+  for (std::uint64_t got = 0; got < kGibibyte;) got += streams.guest->read(received);
   const double ns = static_cast<double>(monotonic_ns() - begin);
   sender.join();
-  if (got != kGibibyte) throw std::runtime_error("the stream broke off");
   return static_cast<double>(kGibibyte) / ns;
 }
 
@@ -170,8 +175,8 @@ class Moved {
     check(body_.run({Puppet::Op::map, range, PROT_READ | PROT_WRITE}) == 0);
     Userfaultfd uffd(body_.fetch(body_.run({Puppet::Op::uffd, {}})));
     uffd.handshake();
-    TcpPair demand = cable.connect();
-    TcpPair bulk = cable.connect();
+    Streams demand = sealed_streams(cable);
+    Streams bulk = sealed_streams(cable);
     PageSink::Options options;
     options.background = background;
     PageSink::Callbacks callbacks;
@@ -190,8 +195,8 @@ class Moved {
   PageSink& sink() { return *sink_; }
 
  private:
-  static std::unique_ptr<FrameChannel> channel(UniqueFd& fd) {
-    return std::make_unique<FrameChannel>(plain_stream(fd.release()));
+  static std::unique_ptr<FrameChannel> channel(std::unique_ptr<ByteStream>& stream) {
+    return std::make_unique<FrameChannel>(std::move(stream));
   }
   static void check(bool good) {
     if (!good) throw std::runtime_error("the body could not map its memory");
@@ -223,13 +228,15 @@ std::vector<Figure> measure() {
   const double rtt = median(round_trip);
   figures.push_back(at_most("random_fault", median(fault), "us", rtt, (rtt + 30) / rtt));
 
-  std::vector<double> sequential;
-  {
-    Moved moved(cable, deputy, all, false);
-    moved.sink().start();
-    for (int i = 0; i < kRounds; ++i) {
-      const auto part = space.pages(static_cast<std::uint64_t>(i) * 8192, 8192);
-      sequential.push_back(static_cast<double>(moved.body().run({Puppet::Op::sweep, part})) / 1e6);
+  // 256 MiB from the first page on, as they are touched and with the background running.
+  std::vector<double> by_touch, sequential;
+  for (int i = 0; i < kRounds; ++i) {
+    for (const bool background : {false, true}) {
+      Moved moved(cable, deputy, all, background);
+      moved.sink().start();
+      const double ns = static_cast<double>(
+          moved.body().run({Puppet::Op::sweep, space.pages(0, (256 << 20) / kPage)}));
+      (background ? sequential : by_touch).push_back(ns / 1e6);
     }
   }
 
@@ -237,7 +244,7 @@ std::vector<Figure> measure() {
   std::vector<double> scans, scans_by_file;
   const RemoteRange scanned = space.pages(0, (256 << 20) / kPage);
   for (int i = 0; i < kRounds; ++i) {
-    raw.push_back(stream_rate(cable));
+    raw.push_back(stream_rate(sealed_streams(cable)));
     Moved moved(cable, deputy, all, true);
     const TimeNs begin = monotonic_ns();
     moved.sink().start();
@@ -255,6 +262,7 @@ std::vector<Figure> measure() {
   const double page_us = static_cast<double>(kPage) / median(raw) / 1000;
   figures.push_back(
       at_most("sequential_touch_per_page", median(sequential), "us", page_us, 4 / page_us));
+  figures.push_back(at_most("  by faults alone", median(by_touch), "us", page_us, 5));
   figures.push_back(at_least("bulk_pull_1GiB", median(pulled), "GB/s", median(raw), 0.7));
   figures.push_back(at_most("dirty_scan_256MiB", median(scans), "ms", median(scans_by_file), 1));
   return figures;

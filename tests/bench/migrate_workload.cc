@@ -6,6 +6,7 @@
 //   threads COUNT starts and joins that many threads, one after the other
 //   malloc ROUNDS allocates and frees blocks of 16 B to 64 KiB, 1000 of them alive
 //   calls COUNT   getppid(2), which is always made at home
+//   dirty         writes a word of every page that `hold` made
 //   touch         reads a word of every page that `hold` made
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -110,6 +111,8 @@ int main() {
       held = static_cast<char*>(
           ::mmap(nullptr, held_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
       for (std::size_t i = 0; i < held_size; i += 8) std::memcpy(held + i, &i, sizeof i);
+    } else if (what == "dirty") {
+      for (std::size_t i = 0; i < held_size; i += 4096) ++held[i];
     } else if (what == "touch") {
       std::uint64_t sum = 0;
       for (std::size_t i = 0; i < held_size; i += 4096)

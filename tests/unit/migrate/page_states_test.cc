@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "agents/migrate/bulk_plan.h"
 #include "agents/migrate/fault_window.h"
+#include "agents/migrate/process_maps.h"
 #include "agents/migrate/sink_memory.h"
 
 namespace starling::migrate {
@@ -53,7 +55,7 @@ TEST(FaultWindow, DoublesAlongASequenceAndShrinksOtherwise) {
     at = w.end;
   }
   EXPECT_EQ(last, FaultWindow::kMost * kPage);
-  for (const std::uint64_t page : {9000, 20, 7000, 4000, 1}) {
+  for (const std::uint64_t page : {9000, 20, 7000, 4000, 1, 9500, 300}) {
     last = window.next({page * kPage}, region).size();
   }
   EXPECT_EQ(last, FaultWindow::kLeast * kPage);
@@ -73,19 +75,84 @@ TEST(FaultWindow, FollowsAStackDownAndStaysInside) {
   EXPECT_EQ(w.begin, region.begin);
 }
 
-TEST(BulkPlan, AsksForEveryMissingPageOnceInAFewPieces) {
-  const std::vector<PageRegion> regions{
-      {{{0}, {3 * kPage}}, false}, {{{1 << 20}, {(1 << 20) + (std::uint64_t{1} << 40)}}, false}};
-  RemoteRanges seen;
-  BulkPlan plan(regions, [](RemoteRange r) { return r.begin; });
-  BulkPlan::Lane lane;
-  int pieces = 0;
-  while (plan.next(lane)) {
-    EXPECT_FALSE(lane.rest.empty());
-    add_range(seen, lane.rest);
-    ASSERT_LT(++pieces, 100);
+// A source whose every page below `dense` has contents and all others are zero.
+class PlanTrial {
+ public:
+  PlanTrial(std::vector<PageRegion> regions, std::uint64_t dense)
+      : dense_{{0}, {dense}}, plan_(regions, kData, [this](RemoteRange r, std::uint64_t pages) {
+          return first_missing(r, pages);
+        }) {
+    for (const PageRegion& region : regions) missing_.push_back(region.range);
   }
-  EXPECT_EQ(seen, (RemoteRanges{regions[0].range, regions[1].range}));
+
+  BulkPlan& plan() { return plan_; }
+  const RemoteRanges& missing() const { return missing_; }
+  RemoteRange first_missing(RemoteRange range, std::uint64_t pages) const {
+    for (const RemoteRange& m : missing_) {
+      const RemoteAddr begin = std::max(m.begin, range.begin);
+      const RemoteAddr end = std::min(m.end, range.end);
+      if (begin < end) return {begin, std::min(end, begin + pages * kPage)};
+    }
+    return {};
+  }
+  void here(RemoteRange range) { missing_ = subtract(missing_, {range}); }
+  // All answers to the question asked first.
+  void answer() {
+    const auto [rest, data] = plan_.flying().front();
+    RemoteRange covered = rest;
+    if (dense_.contains(rest.begin) && rest.size() > data) covered.end = rest.begin + data;
+    here(covered);
+    const RemoteAddr dense_end = std::clamp(dense_.end, covered.begin, covered.end);
+    plan_.answered(covered, dense_end - covered.begin);
+  }
+
+  static constexpr std::uint64_t kData = 32 * kPage;
+
+ private:
+  RemoteRange dense_;
+  RemoteRanges missing_;
+  BulkPlan plan_;
+};
+
+TEST(BulkPlan, AsksForEveryMissingPageAlsoOfAnEmptyReservationInFewQuestions) {
+  const std::vector<PageRegion> regions{
+      {{{0}, {300 * kPage}}, false}, {{{1 << 30}, {(1 << 30) + (std::uint64_t{1} << 40)}}, false}};
+  PlanTrial trial(regions, 300 * kPage);
+  trial.here({{40 * kPage}, {41 * kPage}});
+  int questions = 0;
+  while (!trial.missing().empty()) {
+    while (trial.plan().flying().size() < 3 && trial.plan().next()) ASSERT_LT(++questions, 100);
+    ASSERT_FALSE(trial.plan().flying().empty());
+    trial.answer();
+  }
+  EXPECT_GE(questions, 10);
+  EXPECT_FALSE(trial.plan().next());
+}
+
+TEST(BulkPlan, AsksForNothingThatIsOnItsWay) {
+  PlanTrial trial({{{{0}, {1000 * kPage}}, false}}, 1000 * kPage);
+  RemoteRanges asked;
+  while (const auto range = trial.plan().next()) {
+    EXPECT_EQ(subtract({*range}, asked), RemoteRanges{*range});
+    add_range(asked, *range);
+    ASSERT_LT(trial.plan().flying().size(), 100u);
+    if (trial.plan().flying().size() == 5) trial.plan().go_to({0});
+  }
+  EXPECT_EQ(asked, (RemoteRanges{{{0}, {1000 * kPage}}}));
+}
+
+TEST(BulkPlan, GoesOnWhereTheProcessIsAndComesAround) {
+  PlanTrial trial({{{{0}, {1000 * kPage}}, false}}, 1000 * kPage);
+  EXPECT_EQ(trial.plan().next()->begin.value, 0u);
+  trial.plan().go_to({700 * kPage});
+  EXPECT_EQ(trial.plan().next()->begin.value, 700 * kPage);
+  EXPECT_EQ(trial.plan().next()->begin.value, 732 * kPage);
+  while (!trial.missing().empty()) {
+    trial.answer();
+    if (trial.plan().flying().empty() && !trial.missing().empty()) {
+      ASSERT_TRUE(trial.plan().next());
+    }
+  }
 }
 
 TEST(AddRange, KeepsRangesSortedAndJoined) {

@@ -41,7 +41,7 @@ TEST(PageWire, RefusesRequestsThatMakeNoSense) {
   bad.max_data = 0;
   refuses(bad);
   auto bytes = encode(good);
-  bytes[20] = 2;
+  bytes[20] = 3;
   EXPECT_THROW(decode_page_request(bytes), ProtocolError);
   bytes.pop_back();
   EXPECT_THROW(decode_page_request(bytes), ProtocolError);
