@@ -265,7 +265,16 @@ void Engine::run_stage(Node& node, Run& run) {
   try {
     cache_.fresh_log(node.name);
     for (int tries = 1;; ++tries) {
-      const auto changes = attempt(node, run);
+      std::vector<std::string> changes;
+      try {
+        changes = attempt(node, run);
+      } catch (const Interrupted&) {
+        throw;
+      } catch (...) {
+        // Half old and half new it may well have failed, which says nothing about either.
+        changes = input_changes(node.inputs.components(), inputs_of(node).components());
+        if (changes.empty() || tries == kAttempts) throw;
+      }
       std::lock_guard lock(run.mutex);
       look_up(node);
       if (node.state == Node::State::ready) break;

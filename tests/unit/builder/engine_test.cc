@@ -202,6 +202,23 @@ TEST_F(EngineTest, InputThatNeverStandsStillIsAnError) {
   EXPECT_TRUE(tmp_is_empty());
 }
 
+TEST_F(EngineTest, FailingOnInputsThatChangedMeanwhileItRunsAgain) {
+  dir.write("source/a", "old");
+  const auto source = dir / "source/a";
+  int tries = 0;
+  add(
+      "a", {}, [source](Fingerprint& f) { f.add_file("source/a", source); },
+      [&](StageContext&) {
+        if (++tries > 1) return;
+        dir.write("source/a", "new and longer");
+        throw Error("half of it is missing");
+      },
+      true);
+  EXPECT_EQ(build(), 1);
+  EXPECT_EQ(tries, 2);
+  EXPECT_THAT(status.events, Contains("note a runs again: source/a changed while it ran"));
+}
+
 TEST_F(EngineTest, InputMadeByAnEarlierStageIsSeen) {
   const auto made = dir / "made";
   add("maker", {}, nullptr, [&](StageContext&) { std::ofstream(made) << "new"; });
