@@ -13,6 +13,7 @@
 #include <fstream>
 #include <optional>
 
+#include "agents/migrate/deputy_exit.h"
 #include "agents/migrate/restart.h"
 #include "agents/migrate/spin_budget.h"
 #include "tests/unit/migrate/child.h"
@@ -39,8 +40,7 @@ class Loop : public testing::Test {
   }
   void TearDown() override {
     loop_.reset();
-    if (tracee_) tracee_->forget();
-    child_.reset();
+    if (tracee_) kill_process(*tracee_);
     for (const int fd : pipe_) ::close(fd);
   }
 
