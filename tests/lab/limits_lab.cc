@@ -49,6 +49,16 @@ class Limits : public testing::Test {
       driver_->pump(milliseconds(20));
     return output().find(text) != std::string::npos;
   }
+  // Moves it to the guest; why it comes home, if it does, will be in why_.
+  void move_once_begun() {
+    ASSERT_TRUE(wait_for("begun"));
+    driver_->on_report = [this](const nlohmann::json& report) {
+      if (report.value("event", "") == "where" && report.value("node", -1) == 0)
+        why_ = report.value("why", "");
+    };
+    const auto reply = driver_->move(2);
+    ASSERT_TRUE(reply.value("ok", false)) << reply;
+  }
   void expect_nothing_left(pid_t pid) {
     EXPECT_EQ(driver_->finish(milliseconds(15'000)), 0u);
     EXPECT_EQ(copies_of(pid), 0);
@@ -57,6 +67,7 @@ class Limits : public testing::Test {
   TempDir dir_;
   UniqueFd in_;
   std::optional<MoveDriver> driver_;
+  std::string why_;
 };
 
 // A file system of 64 KiB at home.
@@ -170,17 +181,10 @@ TEST_F(Limits, WhatGrowsTooLargeForItsGuestGoesHomeWhole) {
   MoveGuest::Options guest;
   guest.more = {"--max-memory", std::to_string(64 << 20)};
   start(growing(96, 0.03), guest);
-  ASSERT_TRUE(wait_for("begun"));
-  std::string why;
-  driver_->on_report = [&](const nlohmann::json& report) {
-    if (report.value("event", "") == "where" && report.value("node", -1) == 0)
-      why = report.value("why", "");
-  };
-  const auto reply = driver_->move(2);
-  ASSERT_TRUE(reply.value("ok", false)) << reply;
+  ASSERT_NO_FATAL_FAILURE(move_once_begun());
   say();
   EXPECT_EQ(driver_->wait(kPatience), 17) << output();
-  EXPECT_THAT(why, testing::HasSubstr("more memory"));
+  EXPECT_THAT(why_, testing::HasSubstr("more memory"));
   EXPECT_THAT(output(), testing::HasSubstr("whole 96"));
   expect_nothing_left(driver_->pid());
 }
@@ -247,14 +251,7 @@ TEST_F(Limits, TheKernelHoldsAGuestToItsMemory) {
   MoveGuest::Options guest;
   guest.more = {"--max-memory", std::to_string(64 << 20), "--cgroup", base.string()};
   start(growing(200, 0), guest);
-  ASSERT_TRUE(wait_for("begun"));
-  std::string why;
-  driver_->on_report = [&](const nlohmann::json& report) {
-    if (report.value("event", "") == "where" && report.value("node", -1) == 0)
-      why = report.value("why", "");
-  };
-  const auto reply = driver_->move(2);
-  ASSERT_TRUE(reply.value("ok", false)) << reply;
+  ASSERT_NO_FATAL_FAILURE(move_once_begun());
   const auto groups = [&] {
     std::vector<fs::path> found;
     for (const auto& entry : fs::directory_iterator(base))
@@ -265,7 +262,7 @@ TEST_F(Limits, TheKernelHoldsAGuestToItsMemory) {
   EXPECT_EQ(read_small_file(groups()[0] / "memory.max"), std::to_string(64 << 20) + "\n");
   say();
   EXPECT_EQ(driver_->wait(kPatience), 17) << output();
-  EXPECT_THAT(why, testing::HasSubstr("more memory"));
+  EXPECT_THAT(why_, testing::HasSubstr("more memory"));
   EXPECT_THAT(output(), testing::HasSubstr("whole 200"));
   expect_nothing_left(driver_->pid());
   EXPECT_TRUE(groups().empty());
