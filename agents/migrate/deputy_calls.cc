@@ -43,10 +43,6 @@ bool may_signal_caller(std::int32_t nr, std::int64_t result) {
   return signals(nr) || result == -EPIPE || result == -EFBIG;
 }
 
-bool trapped_itself(const siginfo_t& info) {
-  return info.si_signo == SIGTRAP && info.si_code > 0;
-}
-
 }  // namespace
 
 DeputyCalls::DeputyCalls(Tracee& tracee, Scratch& scratch, DeputySignals& signals, Reply reply)

@@ -20,10 +20,6 @@ namespace {
 constexpr std::uint64_t kTrap = std::uint64_t{1} << (SIGTRAP - 1);
 constexpr Tracee::Milliseconds kPatience(5000);
 
-bool trapped_itself(const siginfo_t& info) {
-  return info.si_signo == SIGTRAP && info.si_code > 0;
-}
-
 }  // namespace
 
 DeputySignals::DeputySignals(Tracee& tracee, Scratch& scratch, Forward forward)

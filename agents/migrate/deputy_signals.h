@@ -11,6 +11,11 @@
 
 namespace starling::migrate {
 
+// The stop is for a trap instruction or a step in our own code, not for a signal somebody sent.
+inline bool trapped_itself(const siginfo_t& info) {
+  return info.si_signo == SIGTRAP && info.si_code > 0;
+}
+
 // Signals that reach the deputy while its body computes elsewhere. The process's own threads block
 // all of them; a thread added here, the sentry, blocks none, so that signals for the process
 // arrive there, as stops of a traced thread, and are handed on with their siginfo.
